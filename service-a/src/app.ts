@@ -1,0 +1,25 @@
+import { Router } from '@koa/router';
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import { accessLog } from './access-log.ts';
+
+const MAX_MSG_BYTES = 4096;
+
+/** Service A as a value: it answers `/health` and `/echo`, and listens nowhere. */
+export function createApp(logger: Logger): Koa {
+  const router = new Router({ sensitive: true, strict: true });
+
+  router.get('/health', (ctx) => (ctx.body = { status: 'ok' }));
+
+  router.get('/echo', (ctx) => {
+    const msg = new URLSearchParams(ctx.querystring).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
+    const bytes = Buffer.byteLength(msg);
+    if (bytes > MAX_MSG_BYTES) ctx.throw(414, `msg is ${bytes} bytes of UTF-8; at most ${MAX_MSG_BYTES} are taken.`);
+    ctx.body = { echo: msg };
+  });
+
+  const app = new Koa();
+  app.use(accessLog(logger));
+  app.use(router.routes());
+  return app;
+}
