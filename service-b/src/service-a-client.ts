@@ -1,0 +1,80 @@
+import { Agent } from 'node:http';
+import { got, TimeoutError, type RequestError } from 'got';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** Every way in which A can fail to answer: a sentence that a caller may see, and the system codes that mean it. */
+const FAILURES = {
+  dns: ['Service A has no address: its name could not be resolved.', 'ENOTFOUND', 'EAI_AGAIN'],
+  refused: ['Service A refused the connection: nothing listens on its port.', 'ECONNREFUSED'],
+  unreachable: ['Service A could not be reached over the network.', 'EHOSTUNREACH', 'ENETUNREACH'],
+  reset: ['Service A broke the connection before its whole answer came.', 'ECONNRESET', 'EPIPE'],
+  timeout: ['Service A did not give its whole answer within the deadline.'],
+  bad_status: ['Service A answered with a status other than 200.'],
+  bad_body: ['Service A answered 200, but with something that is not an echo.'],
+};
+type Reason = keyof typeof FAILURES;
+
+/** `error` is safe to show to a caller; `code` is the system's name for what happened, for the log alone. */
+type Failure = { reason: Reason; error: string; code?: string };
+type Answer = { echo: string } | Failure;
+export type ServiceA = { echo(msg: string, requestId: string): Promise<Answer> };
+
+const failure = (reason: Reason, code?: string): Failure => ({ reason, error: FAILURES[reason][0]!, code });
+
+/**
+ * The one place that knows how to reach A. A call is one attempt and takes, from the DNS lookup to the last byte of
+ * the body, at most `timeoutMs`. Every failure of A is returned; whatever is thrown is a bug of B's.
+ */
+export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
+  const client = got.extend({
+    prefixUrl,
+    timeout: { request: timeoutMs },
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    decompress: false,
+    agent: { http: new Agent({ keepAlive: true }) },
+  });
+
+  function echo(msg: string, requestId: string) {
+    const call = client.stream('echo', { searchParams: { msg }, headers: { 'x-request-id': requestId } });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    // Listeners, not `for await`: an error that comes between two awaits would find nobody listening and end the process.
+    const answer = new Promise<Answer>((resolve, reject) => {
+      call.on('response', ({ statusCode }) => {
+        if (statusCode !== 200) resolve(failure('bad_status', `HTTP_${statusCode}`));
+      });
+      call.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        if ((size += chunk.length) > MAX_BODY_BYTES) resolve(failure('bad_body'));
+      });
+      call.on('end', () => resolve(parse(Buffer.concat(chunks).toString())));
+      call.on('error', (error: RequestError) => {
+        const reason = reasonOf(error);
+        if (reason) resolve(failure(reason, error.code));
+        else reject(error);
+      });
+    });
+    return answer.finally(() => call.destroy());
+  }
+  return { echo };
+}
+
+function parse(body: string): Answer {
+  try {
+    const { echo } = JSON.parse(body);
+    if (typeof echo === 'string') return { echo };
+  } catch {}
+  return failure('bad_body');
+}
+
+function reasonOf(error: RequestError): Reason | undefined {
+  if (error instanceof TimeoutError) return 'timeout';
+  if (error.code.startsWith('HPE_')) return 'bad_body'; // from Node's parser: this was not HTTP
+  for (const [reason, [, ...codes]] of Object.entries(FAILURES)) {
+    if (codes.includes(error.code)) return reason as Reason;
+  }
+  return (error.cause as NodeJS.ErrnoException | undefined)?.syscall === 'connect' ? 'unreachable' : undefined;
+}
