@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { get } from './http.ts';
+
+/** One of the two services, wherever it runs. What starts or stops it resolves once that has happened. */
+export interface Service {
+  /** Where it is reached from here, such as `http://127.0.0.1:32768`; may change with each start. */
+  url: string;
+  /** Resolves once the service answers `/health`. */
+  start(): Promise<void>;
+  /** SIGTERM, with the substrate's patience (10 s) and then SIGKILL. Resolves to the exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Freezes the process as it is: connections to it are taken, and never answered. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** All that it has written to standard output and standard error, over all its lives, one entry a line. */
+  logs(): Promise<string[]>;
+  /** A different text for each life of the process. */
+  life(): Promise<string>;
+}
+
+/** Services A and B, started together, failing separately. */
+export interface Stack {
+  a: Service;
+  b: Service;
+  /** Removes whatever the stack was made of, in whatever state it is. */
+  down(): Promise<void>;
+}
+
+/** The log lines that are JSON objects; what is not (a warning of the runtime's) is left out. */
+export async function jsonLogs(service: Service): Promise<Record<string, any>[]> {
+  const lines = await service.logs();
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+}
+
+/** Tries until `attempt` gives something other than undefined or false, at most `ms` milliseconds long. */
+export async function until<T>(what: string, attempt: () => Promise<T | undefined | false>, ms = 15_000): Promise<T> {
+  const end = performance.now() + ms;
+  do {
+    const result = await attempt();
+    if (result !== undefined && result !== false) return result;
+    await sleep(20);
+  } while (performance.now() < end);
+  throw new Error(`Waited ${ms} ms in vain for ${what}.`);
+}
+
+export async function isHealthy(url: string): Promise<boolean> {
+  const answer = await get(`${url}/health`).catch(() => undefined);
+  return answer?.status === 200;
+}
+
+const leftovers = new Set<() => void>();
+
+/** Runs `remove` when this process ends before the function that is returned was called. `remove` must be synchronous. */
+export function removeAtExit(remove: () => void): () => void {
+  if (leftovers.size === 0) {
+    process.on('exit', removeLeftovers);
+    process.on('SIGTERM', exitByDefault).on('SIGHUP', exitByDefault);
+  }
+  leftovers.add(remove);
+  return () => {
+    leftovers.delete(remove);
+    if (leftovers.size > 0) return;
+    process.off('exit', removeLeftovers);
+    process.off('SIGTERM', exitByDefault).off('SIGHUP', exitByDefault);
+  };
+}
+
+function removeLeftovers() {
+  for (const remove of leftovers) remove();
+}
+
+/** A signal's own end of the process would pass over the listeners of `exit`. */
+function exitByDefault() {
+  process.exit(1);
+}

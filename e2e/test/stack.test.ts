@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { dockerProblem, startContainers } from '../src/containers.ts';
+import { get } from '../src/http.ts';
+import { startProcesses } from '../src/processes.ts';
+import { isHealthy, jsonLogs, until, type Stack } from '../src/stack.ts';
+
+const DEADLINE_MS = 1000;
+
+describe('Two services as two processes', () => specification(startProcesses));
+
+const problem = dockerProblem();
+if (!problem) describe('Two services in two containers', () => specification(startContainers));
+else if (process.env.CI) {
+  it('Two services in two containers', () => {
+    throw new Error(`No Docker Engine answers: ${problem}`);
+  });
+} else it(`Two services in two containers (no Docker Engine answers: ${problem})`);
+
+/** What must hold wherever the two services run. */
+function specification(startStack: () => Promise<Stack>) {
+  let stack: Stack;
+  let lifeOfB: string;
+
+  before(async function () {
+    this.timeout(300_000);
+    stack = await startStack();
+  });
+
+  afterEach(async function () {
+    if (!this.currentTest?.isFailed()) return;
+    for (const name of ['a', 'b'] as const) {
+      console.error(`\nThe last lines of service ${name.toUpperCase()}'s log:`);
+      console.error((await stack[name].logs()).slice(-30).join('\n'));
+    }
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await stack?.down();
+  });
+
+  const call = (msg: string, headers = {}) => get(`${stack.b.url}/call-echo?msg=${encodeURIComponent(msg)}`, headers);
+
+  async function expectSuccess() {
+    const msg = `${randomUUID()} & # + % "👋`;
+    const { status, json } = await call(msg);
+    expect({ status, json }).to.deep.equal({ status: 200, json: { service_b: 'ok', service_a: { echo: msg } } });
+  }
+
+  /** A call that A does not answer: what B tells the caller, and what its log then tells about the same request. */
+  async function expectFailure(...reasons: string[]) {
+    const id = randomUUID();
+    const { status, headers, json, ms } = await call('hello', { 'x-request-id': id });
+    expect(status).to.equal(503);
+    expect(headers['x-request-id']).to.equal(id);
+    expect(json).to.have.all.keys('service_b', 'service_a', 'error', 'reason');
+    expect(json).to.include({ service_b: 'ok', service_a: 'unavailable' });
+    expect(json.reason).to.be.oneOf(reasons);
+
+    const [line] = await linesOf('b', id);
+    expect(line).to.include({ level: 'error', status: 503, endpoint: '/call-echo' });
+    expect(line).to.include({ reason: json.reason, error: json.error });
+    expect(line!.upstream_latency_ms).to.be.a('number');
+    return ms;
+  }
+
+  async function linesOf(name: 'a' | 'b', id: string) {
+    return until(`a line for ${id} in the log of service ${name}`, async () => {
+      const lines = (await jsonLogs(stack[name])).filter((line) => line.request_id === id);
+      return lines.length > 0 && lines;
+    });
+  }
+
+  const recovered = async () => (await call('back?')).status === 200;
+
+  describe('with both up', () => {
+    it('brings a message through B to A and back', expectSuccess);
+
+    it('answers for the health of each', async () => {
+      for (const { url } of [stack.a, stack.b]) {
+        expect(await get(`${url}/health`)).to.deep.include({ status: 200, json: { status: 'ok' } });
+      }
+    });
+
+    it('lets A be asked directly', async () => {
+      expect(await get(`${stack.a.url}/echo?msg=hello`)).to.deep.include({ status: 200, json: { echo: 'hello' } });
+    });
+
+    it('logs one line for the call in each service, under one request id', async () => {
+      const id = randomUUID();
+      await call('hello', { 'x-request-id': id });
+      const inA = await linesOf('a', id);
+      const inB = await linesOf('b', id);
+      expect([inA.length, inB.length]).to.deep.equal([1, 1]);
+      expect(inA[0]).to.include({ service: 'service-a', level: 'info', endpoint: '/echo', status: 200 });
+      expect(inB[0]).to.include({ service: 'service-b', level: 'info', endpoint: '/call-echo', status: 200 });
+      expect(inA[0]!.latency_ms).to.be.at.most(inB[0]!.upstream_latency_ms);
+      expect(inB[0]!.upstream_latency_ms).to.be.at.most(inB[0]!.latency_ms);
+    });
+  });
+
+  for (const time of ['once', 'a second time']) {
+    describe(`when A is stopped ${time}`, () => {
+      before(async function () {
+        this.timeout(30_000);
+        lifeOfB = await stack.b.life();
+        expect(await stack.a.stop(), "A's exit code").to.equal(0);
+      });
+
+      it('answers 503 with the reason, within the deadline, and logs why', async () => {
+        expect(await expectFailure('dns', 'refused')).to.be.below(DEADLINE_MS + 50);
+      });
+
+      it('keeps B healthy', async () => {
+        expect(await isHealthy(stack.b.url)).to.equal(true);
+      });
+
+      it('recovers by itself once A is started, without a restart of B', async function () {
+        this.timeout(30_000);
+        await stack.a.start();
+        await until('B to answer 200 again', recovered, 1000);
+        await expectSuccess();
+        expect(await stack.b.life()).to.equal(lifeOfB);
+      });
+    });
+  }
+
+  describe('when A hangs', () => {
+    before(() => stack.a.pause());
+
+    it('answers 503 at the deadline', async () => {
+      expect(await expectFailure('timeout')).to.be.within(DEADLINE_MS - 10, DEADLINE_MS + 50);
+    });
+
+    it("keeps B's health quick while calls wait", async () => {
+      const calls = Array.from({ length: 20 }, () => call('hello'));
+      await sleep(100);
+      const { status, ms } = await get(`${stack.b.url}/health`);
+      expect(status).to.equal(200);
+      expect(ms).to.be.below(100);
+      for (const { status } of await Promise.all(calls)) expect(status).to.equal(503);
+    });
+
+    it('answers 200 again once A goes on', async () => {
+      await stack.a.resume();
+      await until('B to answer 200 again', recovered, 1000);
+      await expectSuccess();
+    });
+  });
+
+  describe('when A is killed', () => {
+    before(() => stack.a.kill());
+
+    it('answers 503 with the reason, within the deadline, and logs why', async () => {
+      expect(await expectFailure('dns', 'refused')).to.be.below(DEADLINE_MS + 50);
+    });
+
+    it('keeps B healthy', async () => {
+      expect(await isHealthy(stack.b.url)).to.equal(true);
+    });
+
+    it('recovers by itself once A is started', async () => {
+      await stack.a.start();
+      await until('B to answer 200 again', recovered, 1000);
+      await expectSuccess();
+    });
+  });
+
+  describe('when B is started while A is away', () => {
+    before(async function () {
+      this.timeout(60_000);
+      await Promise.all([stack.a.stop(), stack.b.stop()]);
+      await stack.b.start();
+    });
+
+    it('is healthy', async () => {
+      expect(await isHealthy(stack.b.url)).to.equal(true);
+    });
+
+    it('answers 503 until A is there, and then 200', async () => {
+      await expectFailure('dns', 'refused');
+      await stack.a.start();
+      await until('B to answer 200', recovered, 1000);
+      await expectSuccess();
+    });
+  });
+
+  describe('when B is told to stop while a call is in flight', () => {
+    it('answers the call, ends with exit code 0, and leaves A alone', async function () {
+      this.timeout(60_000);
+      await stack.a.pause();
+      const inFlight = call('hello');
+      await sleep(300);
+      const stopped = stack.b.stop();
+      const { status, headers, json } = await inFlight;
+      expect(status).to.equal(503);
+      expect(json.reason).to.equal('timeout');
+      expect(headers.connection).to.equal('close');
+      expect(await stopped).to.equal(0);
+      await stack.a.resume();
+      expect(await isHealthy(stack.a.url)).to.equal(true);
+      await stack.b.start();
+      await expectSuccess();
+    });
+
+    it('logs its end in the form of every other line', async () => {
+      const lines = await jsonLogs(stack.b);
+      for (const event of ['listening', 'stopping', 'stopped']) {
+        const line = lines.find(({ msg }) => msg === event);
+        expect(line, event).to.include({ level: 'info', service: 'service-b' });
+        expect(line!.time).to.match(/^\d{4}-.*Z$/);
+      }
+    });
+  });
+}
