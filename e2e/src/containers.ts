@@ -42,7 +42,7 @@ export function removeProject(project: string) {
   };
 }
 
-class ContainerService implements Service {
+export class ContainerService implements Service {
   url = '';
   readonly #name: string;
   readonly #port: number;
@@ -59,15 +59,20 @@ class ContainerService implements Service {
     this.url = `http://${await this.#compose('port', this.#name, String(this.#port))}`;
   }
 
-  async start() {
+  /** Starts the container without waiting for what is in it. */
+  async launch() {
     await this.#compose('start', this.#name);
     await this.findUrl();
+  }
+
+  async start() {
+    await this.launch();
     await until(`${this.#name} to be healthy`, () => isHealthy(this.url));
   }
 
   async stop() {
     await this.#compose('stop', this.#name);
-    return Number(await this.#inspect('{{.State.ExitCode}}'));
+    return Number(await this.inspect('{{.State.ExitCode}}'));
   }
 
   async kill() {
@@ -88,10 +93,16 @@ class ContainerService implements Service {
   }
 
   async life() {
-    return this.#inspect('{{.Id}} {{.State.StartedAt}} {{.RestartCount}}');
+    return this.inspect('{{.Id}} {{.State.StartedAt}} {{.RestartCount}}');
   }
 
-  async #inspect(format: string) {
+  /** Runs a command inside the container; resolves to what it printed, and rejects when it fails. */
+  async exec(...command: string[]) {
+    return docker(['exec', await this.#id(), ...command]);
+  }
+
+  /** What the engine knows of the container, as a Go template picks it. */
+  async inspect(format: string) {
     return docker(['inspect', '--format', format, await this.#id()]);
   }
 
@@ -101,7 +112,7 @@ class ContainerService implements Service {
 }
 
 /** The repository's own `docker-compose.yml`, built from the present sources, as a project of its own on free ports. */
-export async function startContainers(env: Record<string, string> = {}): Promise<Stack> {
+export async function startContainers(env: Record<string, string> = {}) {
   const project = newProject();
   const environment = { ...env, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
   const compose = (...args: string[]) => docker(['compose', '--project-name', project, ...args], environment);
@@ -115,5 +126,5 @@ export async function startContainers(env: Record<string, string> = {}): Promise
   const a = new ContainerService('service-a', 8080, compose);
   const b = new ContainerService('service-b', 8081, compose);
   await Promise.all([a.findUrl(), b.findUrl()]);
-  return { a, b, down };
+  return { a, b, down } satisfies Stack;
 }

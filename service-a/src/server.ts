@@ -4,7 +4,7 @@ import { levels } from 'pino';
 import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 
-const DRAIN_MS = 5000; // for requests in flight when told to stop; well inside the 10 s that Docker gives
+const DRAIN_MS = 2000; // for requests still coming in or going out when told to stop; Docker gives 10 s
 
 const logger = createLogger('service-a');
 
@@ -19,9 +19,12 @@ function setting(name: string, fallback: string, allowed: string, isAllowed: (va
   const value = process.env[name] || fallback;
   return isAllowed(value) ? value : die(`${name} is ${JSON.stringify(value)}; it must be ${allowed}.`);
 }
-const isWhole = (value: string, min: number, max: number) => /^\d{1,5}$/.test(value) && +value >= min && +value <= max;
+function wholeNumber(name: string, fallback: number, min: number, max: number) {
+  const isAllowed = (value: string) => /^\d{1,5}$/.test(value) && +value >= min && +value <= max;
+  return Number(setting(name, `${fallback}`, `a whole number from ${min} to ${max}`, isAllowed));
+}
 
-const port = setting('PORT', '8080', 'a whole number from 0 to 65535', (value) => isWhole(value, 0, 65535));
+const port = wholeNumber('PORT', 8080, 0, 65535);
 const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));
 

@@ -5,8 +5,6 @@ import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 import { createServiceA } from './service-a-client.ts';
 
-const DRAIN_MS = 5000; // for requests in flight when told to stop; well inside the 10 s that Docker gives
-
 const logger = createLogger('service-b');
 
 function die(error: string, stack?: string): never {
@@ -20,19 +18,20 @@ function setting(name: string, fallback: string, allowed: string, isAllowed: (va
   const value = process.env[name] || fallback;
   return isAllowed(value) ? value : die(`${name} is ${JSON.stringify(value)}; it must be ${allowed}.`);
 }
-const isWhole = (value: string, min: number, max: number) => /^\d{1,5}$/.test(value) && +value >= min && +value <= max;
+function wholeNumber(name: string, fallback: number, min: number, max: number) {
+  const isAllowed = (value: string) => /^\d{1,5}$/.test(value) && +value >= min && +value <= max;
+  return Number(setting(name, `${fallback}`, `a whole number from ${min} to ${max}`, isAllowed));
+}
 
-const port = setting('PORT', '8081', 'a whole number from 0 to 65535', (value) => isWhole(value, 0, 65535));
-const timeoutMs = setting('SERVICE_A_TIMEOUT_MS', '1000', 'a whole number from 1 to 60000', (value) =>
-  isWhole(value, 1, 60000),
-);
-const isOrigin = (value: string) =>
-  URL.parse(value)?.protocol === 'http:' && URL.parse('/', value)?.href === URL.parse(value)?.href;
-const serviceAUrl = setting('SERVICE_A_URL', 'http://localhost:8080', 'like http://service-a:8080', isOrigin);
+const port = wholeNumber('PORT', 8081, 0, 65535);
+const timeoutMs = wholeNumber('SERVICE_A_TIMEOUT_MS', 1000, 1, 60000);
+const isHttpOrigin = (value: string) =>
+  value.startsWith('http:') && URL.parse('/', value)?.href === URL.parse(value)?.href;
+const serviceAUrl = setting('SERVICE_A_URL', 'http://localhost:8080', 'like http://service-a:8080', isHttpOrigin);
 const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));
 
-const app = createApp(createServiceA(serviceAUrl, Number(timeoutMs)), logger);
+const app = createApp(createServiceA(serviceAUrl, timeoutMs), logger);
 const server = createServer(app.callback());
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),
@@ -45,6 +44,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     logger.info({ signal }, 'stopping');
     app.context.draining = true;
     server.close(() => logger.info('stopped'));
-    setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
+    setTimeout(() => server.closeAllConnections(), timeoutMs + 1000).unref(); // every call in flight has ended by then
   });
 }
