@@ -1,10 +1,13 @@
 import { createServer } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { constants } from 'node:os';
 import { levels } from 'pino';
 import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 
 const DRAIN_MS = 2000; // for requests still coming in or going out when told to stop; Docker gives 10 s
+
+const LINGER_MS = 200;
 
 const logger = createLogger('service-a');
 
@@ -40,7 +43,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     if (!server.listening) process.exit(128 + constants.signals[signal]);
     logger.info({ signal }, 'stopping');
     app.context.draining = true;
-    server.close(() => logger.info('stopped'));
+    // Not server.close(), which ends idle connections too: on one of them the next request may be on its way already.
+    NetServer.prototype.close.call(server, () => logger.info('stopped'));
+    setTimeout(() => server.closeIdleConnections(), LINGER_MS).unref();
     setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
   });
 }

@@ -1,9 +1,12 @@
 import { createServer } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { constants } from 'node:os';
 import { levels } from 'pino';
 import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 import { createServiceA } from './service-a-client.ts';
+
+const LINGER_MS = 200;
 
 const logger = createLogger('service-b');
 
@@ -43,7 +46,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     if (!server.listening) process.exit(128 + constants.signals[signal]);
     logger.info({ signal }, 'stopping');
     app.context.draining = true;
-    server.close(() => logger.info('stopped'));
+    // Not server.close(), which ends idle connections too: on one of them the next request may be on its way already.
+    NetServer.prototype.close.call(server, () => logger.info('stopped'));
+    setTimeout(() => server.closeIdleConnections(), LINGER_MS).unref();
     setTimeout(() => server.closeAllConnections(), timeoutMs + 1000).unref(); // every call in flight has ended by then
   });
 }

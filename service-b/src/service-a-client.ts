@@ -1,11 +1,12 @@
 import { Agent } from 'node:http';
 import { got, TimeoutError, type RequestError } from 'got';
+import { dnsLookup } from './dns-lookup.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** Every way in which A can fail to answer: a sentence that a caller may see, and the system codes that mean it. */
 const FAILURES = {
-  dns: ['Service A has no address: its name could not be resolved.', 'ENOTFOUND', 'EAI_AGAIN'],
+  dns: ['Service A has no address: its name could not be resolved.'],
   refused: ['Service A refused the connection: nothing listens on its port.', 'ECONNREFUSED'],
   unreachable: ['Service A could not be reached over the network.', 'EHOSTUNREACH', 'ENETUNREACH'],
   reset: ['Service A broke the connection before its whole answer came.', 'ECONNRESET', 'EPIPE'],
@@ -34,6 +35,7 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
+    dnsLookup,
     agent: { http: new Agent({ keepAlive: true }) },
   });
 
@@ -71,10 +73,12 @@ function parse(body: string): Answer {
 }
 
 function reasonOf(error: RequestError): Reason | undefined {
+  const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException;
   if (error instanceof TimeoutError) return 'timeout';
   if (error.code.startsWith('HPE_')) return 'bad_body'; // from Node's parser: this was not HTTP
+  if (/^(getaddrinfo|query)/.test(syscall ?? '')) return 'dns'; // first, as a resolver can refuse a connection too
   for (const [reason, [, ...codes]] of Object.entries(FAILURES)) {
     if (codes.includes(error.code)) return reason as Reason;
   }
-  return (error.cause as NodeJS.ErrnoException | undefined)?.syscall === 'connect' ? 'unreachable' : undefined;
+  return syscall === 'connect' ? 'unreachable' : undefined;
 }
