@@ -3,6 +3,8 @@ import { got, TimeoutError, type RequestError } from 'got';
 import { dnsLookup } from './dns-lookup.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** B lets go of an idle connection before A does (Node after 5 s, others after 2), or a call could meet A's goodbye. */
+const IDLE_MS = 1000;
 
 /** Every way in which A can fail to answer: a sentence that a caller may see, and the system codes that mean it. */
 const FAILURES = {
@@ -36,7 +38,7 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
     throwHttpErrors: false,
     decompress: false,
     dnsLookup,
-    agent: { http: new Agent({ keepAlive: true }) },
+    agent: { http: new Agent({ keepAlive: true, timeout: IDLE_MS }) },
   });
 
   function echo(msg: string, requestId: string) {

@@ -153,6 +153,14 @@ describe('Service B', () => {
       expect(standIn!.sockets.size).to.equal(1);
     });
 
+    it('lets go of an idle connection to A after a second, before A would', async () => {
+      await ask('/call-echo');
+      await sleep(900);
+      expect(standIn!.sockets.size).to.equal(1);
+      await sleep(400);
+      expect(standIn!.sockets.size).to.equal(0);
+    });
+
     it('answers HEAD like GET, without the body', async () => {
       const get = await ask('/call-echo?msg=hello');
       const head = await ask('/call-echo?msg=hello', { method: 'HEAD' });
@@ -166,6 +174,14 @@ describe('Service B', () => {
       expect(wrong).to.deep.include({ status: 405, json: { error: '/call-echo takes GET only.' } });
       expect(wrong.headers.allow).to.equal('GET, HEAD');
       expect(standIn!.requests).to.be.empty;
+    });
+  });
+
+  describe('when A is slow, but within the deadline', () => {
+    it('answers 200, on a connection that is not taken for idle', async () => {
+      standIn = await startStandIn((...args) => setTimeout(() => echoing(...args), 1300));
+      await startB(createServiceA(standIn.url, 2000));
+      expect((await ask('/call-echo?msg=slow')).json).to.deep.include({ service_a: { echo: 'slow' } });
     });
   });
 
