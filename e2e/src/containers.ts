@@ -27,19 +27,19 @@ export async function docker(args: string[], env: NodeJS.ProcessEnv = {}): Promi
   return stdout.trim();
 }
 
-/** A name for a Compose project that no other run has; its containers, network and host ports stay apart. */
-export function newProject(): string {
-  return `two-services-${randomBytes(4).toString('hex')}`;
-}
-
-/** Removes all of a Compose project, also when this process ends early. */
-export function removeProject(project: string) {
-  const args = ['compose', '--project-name', project, 'down', '--volumes', '--remove-orphans', '--timeout', '1'];
-  const forget = removeAtExit(() => spawnSync('docker', args, { cwd: ROOT, timeout: 60_000 }));
-  return async () => {
-    await docker(args);
+/** A Compose project that no other run has: its containers, network, host ports and images stay apart from all others'. */
+export function newProject() {
+  const project = `two-services-${randomBytes(4).toString('hex')}`;
+  const env = { COMPOSE_PROJECT_NAME: project, IMAGE_TAG: project, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
+  const args = ['compose', 'down', '--rmi', 'all', '--volumes', '--remove-orphans', '--timeout', '1'];
+  const forget = removeAtExit(() =>
+    spawnSync('docker', args, { cwd: ROOT, env: { ...process.env, ...env }, timeout: 60_000 }),
+  );
+  async function down() {
+    await docker(args, env);
     forget();
-  };
+  }
+  return { project, env, down };
 }
 
 export class ContainerService implements Service {
@@ -112,15 +112,14 @@ export class ContainerService implements Service {
 }
 
 /** The repository's own `docker-compose.yml`, built from the present sources, as a project of its own on free ports. */
-export async function startContainers(env: Record<string, string> = {}) {
-  const project = newProject();
-  const environment = { ...env, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
-  const compose = (...args: string[]) => docker(['compose', '--project-name', project, ...args], environment);
-  const down = removeProject(project);
+export async function startContainers(settings: Record<string, string> = {}) {
+  const { project, env, down } = newProject();
+  const environment = { ...settings, ...env };
+  const compose = (...args: string[]) => docker(['compose', ...args], environment);
   await new DockerComposeEnvironment(ROOT, 'docker-compose.yml')
     .withProjectName(project)
     .withEnvironment(environment)
-    .withAutoCleanup(false) // removeProject does it, without an image of testcontainers' own to pull
+    .withAutoCleanup(false) // down() does it, without an image of testcontainers' own to pull
     .withBuild()
     .up();
   const a = new ContainerService('service-a', 8080, compose);

@@ -1,7 +1,7 @@
 import { exec } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { newProject, removeProject } from './containers.ts';
+import { newProject } from './containers.ts';
 import { freePort } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,10 +20,9 @@ export interface Reader {
 
 /** Somebody who types what a page says, in a Compose project and on ports of their own. */
 export async function newReader(): Promise<Reader> {
-  const project = newProject();
+  const { project, env: projectEnv, down } = newProject();
   const [portA, portB] = [String(await freePort()), String(await freePort())];
-  const env = { ...process.env, COMPOSE_PROJECT_NAME: project, SERVICE_A_PORT: portA, SERVICE_B_PORT: portB };
-  const down = removeProject(project);
+  const env = { ...process.env, ...projectEnv, SERVICE_A_PORT: portA, SERVICE_B_PORT: portB };
 
   async function run(command: string) {
     const here = command
