@@ -26,7 +26,9 @@ export function createApp(serviceA: ServiceA, logger: Logger): Koa {
     } else {
       const { reason, error } = answer;
       ctx.status = 503;
-      ctx.body = { service_b: 'ok', service_a: 'unavailable', error, reason };
+      const wasAsked = reason !== 'overloaded';
+      const [service_b, service_a] = wasAsked ? ['ok', 'unavailable'] : ['overloaded', 'not asked'];
+      ctx.body = { service_b, service_a, error, reason };
       ctx.state.log = { upstream_latency_ms, ...answer };
     }
   });

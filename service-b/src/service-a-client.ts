@@ -2,11 +2,13 @@ import { Agent } from 'node:http';
 import { got, TimeoutError, type RequestError } from 'got';
 import { dnsLookup } from './dns-lookup.ts';
 
+/** As many as B can begin within 0.25 s; more at once would all be late. */
+const MAX_IN_FLIGHT = 512;
 const MAX_BODY_BYTES = 64 * 1024;
 /** B lets go of an idle connection before A does (Node after 5 s, others after 2), or a call could meet A's goodbye. */
 const IDLE_MS = 1000;
 
-/** Every way in which A can fail to answer: a sentence that a caller may see, and the system codes that mean it. */
+/** Every way in which a call can fail: a sentence that a caller may see, and the system codes that mean it. */
 const FAILURES = {
   dns: ['Service A has no address: its name could not be resolved.'],
   refused: ['Service A refused the connection: nothing listens on its port.', 'ECONNREFUSED'],
@@ -15,6 +17,7 @@ const FAILURES = {
   timeout: ['Service A did not give its whole answer within the deadline.'],
   bad_status: ['Service A answered with a status other than 200.'],
   bad_body: ['Service A answered 200, but with something that is not an echo.'],
+  overloaded: ['Service B did not ask service A: too many of its calls are still in flight.'],
 };
 type Reason = keyof typeof FAILURES;
 
@@ -41,7 +44,10 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
     agent: { http: new Agent({ keepAlive: true, timeout: IDLE_MS }) },
   });
 
+  let inFlight = 0;
   function echo(msg: string, requestId: string) {
+    if (inFlight >= MAX_IN_FLIGHT) return Promise.resolve(failure('overloaded'));
+    inFlight++;
     const call = client.stream('echo', { searchParams: { msg }, headers: { 'x-request-id': requestId } });
     const chunks: Buffer[] = [];
     let size = 0;
@@ -61,7 +67,10 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
         else reject(error);
       });
     });
-    return answer.finally(() => call.destroy());
+    return answer.finally(() => {
+      inFlight--;
+      call.destroy();
+    });
   }
   return { echo };
 }
