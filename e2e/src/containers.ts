@@ -73,7 +73,7 @@ export class ContainerService implements Service {
 
   /** Puts a new container in the place of the present one, and waits until it is healthy. */
   async recreate() {
-    await this.#compose('up', '--detach', '--no-deps', '--no-build', '--force-recreate', this.#name);
+    await this.#compose('up', '--detach', '--force-recreate', this.#name);
     await this.findUrl();
     await until(`${this.#name} to be healthy`, () => isHealthy(this.url));
   }

@@ -12,7 +12,7 @@ const OUTCOMES: Record<string, [colour: string, meaning: string]> = {
 
 const [WIDTH, HEIGHT] = [860, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [58, 840, 60, 268];
-const [FASTEST_MS, SLOWEST_MS] = [1, 3000];
+const [FASTEST_MS, SLOWEST_MS] = [1, 3000]; // a quicker answer is drawn at the bottom
 const DEADLINE_MS = 1000;
 
 /** The calls as an SVG picture: time to the right, B's answer time upwards (on a log scale), a dot for each call. */

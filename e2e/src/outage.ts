@@ -91,7 +91,7 @@ async function timeOfListening(service: ContainerService): Promise<number> {
   return Date.parse(lines.findLast(({ msg }) => msg === 'listening')!.time);
 }
 
-/** The calls that began in the phase, more than `after` ms after its start and `before` ms before its end. */
+/** The calls that began in the phase: at least `after` ms into it and more than `before` ms from its end. */
 export function callsIn({ from, to }: Phase, calls: Call[], after = 0, before = 0): Call[] {
   return calls.filter(({ at }) => at >= from + after && at < to - before);
 }
