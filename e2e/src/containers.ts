@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DockerComposeEnvironment } from 'testcontainers';
@@ -70,6 +71,13 @@ export class ContainerService implements Service {
     await until(`${this.#name} to be healthy`, () => isHealthy(this.url));
   }
 
+  /** Puts a new container in the place of the present one, and waits until it is healthy. */
+  async recreate() {
+    await this.#compose('up', '--detach', '--force-recreate', this.#name);
+    await this.findUrl();
+    await until(`${this.#name} to be healthy`, () => isHealthy(this.url));
+  }
+
   async stop() {
     await this.#compose('stop', this.#name);
     return Number(await this.inspect('{{.State.ExitCode}}'));
@@ -111,12 +119,16 @@ export class ContainerService implements Service {
   }
 }
 
-/** The repository's own `docker-compose.yml`, built from the present sources, as a project of its own on free ports. */
-export async function startContainers(settings: Record<string, string> = {}) {
+/**
+ * The repository's own `docker-compose.yml`, built from the present sources, as a project of its own on free ports.
+ * `overrides` are further Compose files, from the repository's root, that are merged into it.
+ */
+export async function startContainers(settings: Record<string, string> = {}, ...overrides: string[]) {
   const { project, env, down } = newProject();
-  const environment = { ...settings, ...env };
+  const files = ['docker-compose.yml', ...overrides];
+  const environment = { ...settings, ...env, COMPOSE_FILE: files.join(delimiter) };
   const compose = (...args: string[]) => docker(['compose', ...args], environment);
-  await new DockerComposeEnvironment(ROOT, 'docker-compose.yml')
+  await new DockerComposeEnvironment(ROOT, files)
     .withProjectName(project)
     .withEnvironment(environment)
     .withAutoCleanup(false) // down() does it, without an image of testcontainers' own to pull

@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { dockerProblem, startContainers } from '../src/containers.ts';
+import { drawOutage } from '../src/outage-chart.ts';
+import { callsIn, measureOutage, outcomesIn, type Outage, type Phase } from '../src/outage.ts';
+
+const PICTURE = fileURLToPath(new URL('../outage.svg', import.meta.url));
+const DEADLINE_MS = 1000;
+const LATE_MS = 250; // B promises 50; the rest is for processors that the caller, Docker and both services share here
+const EDGE_MS = 500; // calls that are under way as A goes share its fate
+
+const describeWithDocker = dockerProblem() && !process.env.CI ? describe.skip : describe;
+
+describeWithDocker('A steady stream of calls while A is stopped, paused and recreated', () => {
+  let outage: Outage;
+
+  before(async function () {
+    this.timeout(300_000);
+    const stack = await startContainers({}, 'e2e/outage.yml');
+    try {
+      outage = await measureOutage(stack.a, stack.b);
+    } finally {
+      await stack.down();
+    }
+  });
+
+  const phase = (name: Phase['name']) => outage.phases.find((phase) => phase.name === name)!;
+
+  it('is answered in full: each call with 200 or with 503 and a reason, by the deadline', () => {
+    expect(outage.calls).to.have.length.above(700);
+    for (const { outcome, ms } of outage.calls) {
+      expect(outcome).to.be.oneOf(['200', 'dns', 'refused', 'unreachable', 'reset', 'timeout']);
+      expect(ms, outcome).to.be.below(2 * DEADLINE_MS);
+    }
+    const inTime = outage.calls.filter(({ ms }) => ms < DEADLINE_MS + LATE_MS);
+    expect(inTime.length / outage.calls.length).to.be.above(0.95);
+  });
+
+  it('is answered 200 while A runs, and again within a second of its return', () => {
+    const running = outage.phases.filter(({ name }) => name === 'A runs');
+    expect(running).to.have.length(4);
+    for (const [index, phase] of running.entries()) {
+      const calls = callsIn(phase, outage.calls, index === 0 ? 0 : 1000, EDGE_MS);
+      expect(calls).to.have.length.above(30);
+      for (const { outcome } of calls) expect(outcome).to.equal('200');
+    }
+  });
+
+  it('is answered 503 at once while A is stopped', () => {
+    const calls = callsIn(phase('A stopped'), outage.calls, 1000, EDGE_MS);
+    expect(calls).to.have.length.above(50);
+    for (const { outcome, ms } of calls) {
+      expect(outcome).to.be.oneOf(['dns', 'refused']);
+      expect(ms).to.be.below(DEADLINE_MS / 2);
+    }
+  });
+
+  it('is answered 503 at the deadline while A is paused', () => {
+    const calls = callsIn(phase('A paused'), outage.calls, EDGE_MS, DEADLINE_MS + EDGE_MS);
+    expect(calls).to.have.length.above(50);
+    for (const { outcome, ms } of calls) {
+      expect(outcome).to.equal('timeout');
+      expect(ms).to.be.above(DEADLINE_MS - 10);
+    }
+  });
+
+  if (process.env.UPDATE_DOCS) {
+    it('is drawn anew', () => writeFileSync(PICTURE, drawOutage(outage)));
+    return;
+  }
+
+  it("is what the README's picture tells", () => {
+    const told = [...readFileSync(PICTURE, 'utf8').matchAll(/(A \w+): ([\w, ]+)\./g)];
+    expect(told.map(([, name]) => name)).to.deep.equal(outage.phases.map(({ name }) => name));
+    for (const [index, phase] of outage.phases.entries()) {
+      const outcomes = told[index]![2]!.split(', ');
+      expect(callsIn(phase, outage.calls).map(({ outcome }) => outcome)).to.include.members(outcomes);
+      expect(outcomes, phase.name).to.include(outcomesIn(phase, outage.calls)[0]);
+    }
+  });
+});
