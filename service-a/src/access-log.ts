@@ -34,7 +34,8 @@ export function accessLog(logger: Logger): Middleware {
       ctx.body = { error: known?.message ?? 'This service has a bug; its log has the details.' };
       if (!known) ctx.state.log.stack = error instanceof Error ? error.stack : String(error);
     }
-    if (ctx.draining) ctx.set('Connection', 'close');
+    // Node does not see what came right behind a request to upgrade; its caller must learn that no answer will come.
+    if (ctx.draining || ctx.get('Upgrade')) ctx.set('Connection', 'close');
 
     const log = () => {
       const aborted = !ctx.res.writableFinished;
