@@ -1,0 +1,353 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { answersIn, makeConversation, randomNumbers, type Conversation, type RawAnswer } from '../src/fuzz.ts';
+import { get } from '../src/http.ts';
+import { startProcesses } from '../src/processes.ts';
+import { isHealthy, until, type Service, type Stack } from '../src/stack.ts';
+
+const SEED = Number(process.env.FUZZ_SEED || Date.now() % 1e9);
+const CONVERSATIONS = Number(process.env.FUZZ_CONVERSATIONS || 600); // with each service
+const AT_ONCE = 8;
+
+const A_TIMEOUT_MS = 2000; // B's deadline; long enough for what two loaded cores do at once
+const HEADERS_MS = 5000;
+const REQUEST_MS = 10_000;
+const STALL_MS = 7500;
+const CHECK_MS = 1000; // how often a service looks who is late
+const SLACK_MS = 1000;
+const HEAP_MB = 96; // whoever holds on to more ends
+
+const OF_EVERY_LINE = ['level', 'time', 'service', 'request_id', 'method', 'endpoint', 'status', 'latency_ms'];
+
+describe('Under hostile callers', () => {
+  let stack: Stack;
+  let atFirst: Record<string, Awaited<ReturnType<typeof resources>>>;
+  let slowCallers: Record<string, Promise<Awaited<ReturnType<typeof receive>>[]>>;
+
+  before(async () => {
+    stack = await startProcesses({
+      SERVICE_A_TIMEOUT_MS: String(A_TIMEOUT_MS),
+      NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+    });
+    atFirst = { 'service-a': await resources(stack.a), 'service-b': await resources(stack.b) };
+    slowCallers = {};
+    for (const [name, service] of [
+      ['service-a', stack.a],
+      ['service-b', stack.b],
+    ] as const) {
+      for (const [who, { count = 1, act }] of Object.entries(slow)) {
+        slowCallers[`${name} ${who}`] = Promise.all(
+          Array.from({ length: count }, async () => {
+            const socket = await open(service);
+            const receiving = receive(socket);
+            act(socket, name);
+            return receiving;
+          }),
+        );
+      }
+    }
+  });
+  after(() => stack.down());
+
+  // Each is begun before all the tests below and held open during them.
+  const slow: Record<
+    string,
+    { count?: number; act(socket: Socket, name: string): void; answer: RegExp; from: number; to: number }
+  > = {
+    'who never speak': { count: 300, act() {}, answer: /^HTTP\/1.1 408 /, from: HEADERS_MS, to: HEADERS_MS + CHECK_MS },
+    'who send half a head': {
+      act: (socket) => socket.write('GET /health HTTP/1.1\r\nHo'),
+      answer: /^HTTP\/1.1 408 /,
+      from: HEADERS_MS,
+      to: HEADERS_MS + CHECK_MS,
+    },
+    'who send their head a byte at a time': {
+      act(socket) {
+        socket.write('GET /health HTTP/1.1\r\nX: ');
+        trickle(socket, 'x');
+      },
+      answer: /^HTTP\/1.1 408 /,
+      from: HEADERS_MS,
+      to: HEADERS_MS + CHECK_MS,
+    },
+    'who send their body a byte at a time': {
+      act(socket) {
+        socket.write('GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n');
+        trickle(socket, 'x');
+      },
+      answer: /^HTTP\/1.1 200 .*{"status":"ok"}HTTP\/1.1 408 /s,
+      from: REQUEST_MS,
+      to: REQUEST_MS + CHECK_MS,
+    },
+    'who fall silent after an answer': {
+      act: (socket) => socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n'),
+      answer: /^HTTP\/1.1 200 .*{"status":"ok"}$/s,
+      from: HEADERS_MS,
+      to: HEADERS_MS + CHECK_MS,
+    },
+    'who ask for thousands of answers and read none': {
+      act: (socket, name) => flood(socket, name === 'service-a' ? '/echo' : '/call-echo'),
+      answer: /^/,
+      from: STALL_MS,
+      to: 2 * (STALL_MS + A_TIMEOUT_MS) + 2000, // from when they are full
+    },
+  };
+
+  for (const name of ['service-a', 'service-b']) {
+    describe(name, () => {
+      let service: Service;
+      let linesBefore: number;
+      let life: string;
+
+      before(async () => {
+        service = name === 'service-a' ? stack.a : stack.b;
+        life = await service.life();
+      });
+
+      beforeEach(async () => {
+        linesBefore = (await service.logs()).length;
+      });
+
+      afterEach(async () => {
+        expect(await isHealthy(service.url), 'still healthy').to.equal(true);
+        expect(await service.life()).to.equal(life);
+        await newLines(); // all of them JSON
+      });
+
+      /** What the service has written since the test began, on standard error too. Throws if that is not JSON. */
+      async function newLines(): Promise<Record<string, any>[]> {
+        const lines = (await service.logs()).slice(linesBefore);
+        return lines.map((line) => JSON.parse(line));
+      }
+
+      describe('sent one odd request', () => {
+        const id = randomUUID();
+        const rest = `HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\n`;
+        const requests: Record<string, [sent: string, answer: RegExp, logged: object[]]> = {
+          'answers 405 to CONNECT': [`CONNECT x:443 ${rest}\r\n`, /^HTTP\/1.1 405 .*\r\nAllow: GET, HEAD\r\n/s, []],
+          'answers 405 to CONNECT with a body that is no body': [
+            `CONNECT x:443 ${rest}Transfer-Encoding: chunked\r\n\r\nzz`,
+            /^HTTP\/1.1 405 /,
+            [],
+          ],
+          'answers 200 to an expectation that it does not know': [
+            `GET /health ${rest}Expect: anything\r\n\r\n`,
+            /^HTTP\/1.1 200 .*{"status":"ok"}$/s,
+            [{ endpoint: '/health', status: 200 }],
+          ],
+          'answers 404 to a path that looks like a malformed host': [
+            `GET //u@[x/health#f ${rest}\r\n`,
+            /^HTTP\/1.1 404 .*"\/\/u@\[x\/health does not exist here."}$/s,
+            [{ endpoint: '//u@[x/health', status: 404 }],
+          ],
+          'answers 404 to an absolute form without a path': [
+            `GET http://x?msg=x ${rest}\r\n`,
+            /^HTTP\/1.1 404 .*"\/ does not exist here."}$/s,
+            [{ endpoint: '/', status: 404 }],
+          ],
+          'answers 400 to a body that does not parse': [
+            `GET /health ${rest}Transfer-Encoding: chunked\r\n\r\nzz\r\n`,
+            /^HTTP\/1.1 400 /,
+            [{ endpoint: '/health', status: 499, aborted: true }],
+          ],
+        };
+        for (const [promise, [sent, answer, logged]] of Object.entries(requests)) {
+          it(promise, async () => {
+            const socket = await open(service);
+            socket.write(sent);
+            const { received } = await receive(socket, (text) => answer.test(text), 2000);
+            expect(received).to.match(answer);
+            await sleep(50);
+            const lines = (await newLines()).filter((line) => line.request_id === id);
+            expect(lines).to.have.length(logged.length);
+            for (const [index, line] of lines.entries()) expect(line).to.include(logged[index]!);
+          });
+        }
+
+        it('outlives a CONNECT that is reset before its answer', async () => {
+          for (let count = 0; count < 20; count++) {
+            const socket = await open(service);
+            socket.write(`CONNECT x:443 ${rest}\r\n`, () => socket.resetAndDestroy());
+          }
+          await sleep(50);
+        });
+      });
+
+      describe('fuzzed', () => {
+        it(`answers each request as it must, and logs it once (FUZZ_SEED=${SEED})`, async function () {
+          this.timeout(60_000);
+          const random = randomNumbers(SEED);
+          let ids = 0;
+          const nextId = () => `${name}.${SEED}.${++ids}`;
+          const answered: [Conversation, RawAnswer[]][] = [];
+          const probes: number[] = [];
+          let left = CONVERSATIONS;
+
+          async function converse() {
+            while (left-- > 0) {
+              const conversation = makeConversation(name, random, nextId);
+              answered.push([conversation, await hold(conversation)]);
+            }
+          }
+          async function probe() {
+            while (left > 0) {
+              const { ms, status } = await get(`${service.url}/health`, { 'x-request-id': nextId() });
+              expect(status).to.equal(200);
+              probes.push(ms);
+              await sleep(50);
+            }
+          }
+          await Promise.all([probe(), ...Array.from({ length: AT_ONCE }, converse)]);
+          await sleep(A_TIMEOUT_MS); // what was asked last by callers who left is logged by then
+          checkLog(await newLines(), answered);
+          probes.sort((a, b) => a - b);
+          expect(probes[Math.floor(probes.length / 2)], 'the median of /health, in ms').to.be.below(250);
+        });
+
+        /** Says and hears one conversation; resolves to the answers, once they are found to be right. */
+        async function hold(conversation: Conversation): Promise<RawAnswer[]> {
+          const { pieces, expected, isRefused, end } = conversation;
+          const methods = expected.map(({ method }) => method);
+          const socket = await open(service);
+          const hearing = receive(
+            socket,
+            (text) => !isRefused && answersIn(text, methods).length >= expected.length,
+            5000,
+          );
+          for (const piece of pieces) {
+            socket.write(piece, 'latin1');
+            if (pieces.length > 1) await sleep(1);
+          }
+          if (end === 'closes') socket.destroy();
+          if (end === 'resets') socket.resetAndDestroy();
+          const { received, isLate } = await hearing;
+          try {
+            expect(isLate, 'no answer for 5 s').to.equal(false);
+            const answers = answersIn(received, methods);
+            const isLastARefusal = isRefused && answers.at(-1)?.headers['x-request-id'] === undefined;
+            const refusal = isLastARefusal ? answers.pop() : undefined;
+            if (refusal) expect(refusal.status).to.be.oneOf([400, 405, 408, 413, 431]);
+            if (refusal) expect(refusal.body).to.equal('');
+            if (end === 'stays' && expected.length === 0) expect(refusal).to.not.equal(undefined);
+            if (end === 'stays' && !isRefused) expect(answers).to.have.length(expected.length);
+            for (const [index, answer] of answers.entries()) checkAnswer(answer, expected[index]!);
+            return answers;
+          } catch (error) {
+            console.error(`FUZZ_SEED=${SEED}`, JSON.stringify({ conversation, received }, null, 1).slice(0, 8000));
+            throw error;
+          }
+        }
+
+        function checkAnswer(
+          { status, headers, body }: RawAnswer,
+          { method, json, id, ...expected }: Conversation['expected'][0],
+        ) {
+          expect(status).to.equal(expected.status);
+          if (id) expect(headers['x-request-id']).to.equal(id);
+          else expect(headers['x-request-id']).to.match(/^[0-9a-f-]{36}$/);
+          expect(headers['content-length']).to.equal(String(Buffer.byteLength(JSON.stringify(json))));
+          if (method === 'HEAD') expect(body).to.equal('');
+          else expect(JSON.parse(Buffer.from(body, 'latin1').toString())).to.deep.equal(json);
+        }
+
+        function checkLog(lines: Record<string, any>[], answered: [Conversation, RawAnswer[]][]) {
+          const byId = new Map(lines.map((line) => [line.request_id, line]));
+          expect(byId.size, 'as many request ids as lines').to.equal(lines.length);
+          const sent = new Set<string>();
+          for (const [{ expected }, answers] of answered) {
+            for (const { id } of expected) if (id) sent.add(id);
+            for (const [index, { status, headers }] of answers.entries()) {
+              const line = byId.get(headers['x-request-id']);
+              expect(line, `a line for ${headers['x-request-id']}`).to.not.equal(undefined);
+              const { method, path } = expected[index]!;
+              expect(line).to.include({ service: name, method, endpoint: path, level: 'info' });
+              // A reset may take away an answer that was received in time.
+              expect(line!.status).to.be.oneOf([status, 499]);
+              sent.add(headers['x-request-id']!);
+            }
+          }
+          for (const line of lines) {
+            expect(line).to.include.all.keys(...OF_EVERY_LINE);
+            expect(line.level).to.be.oneOf(['info', 'error']);
+          }
+        }
+      });
+    });
+  }
+
+  for (const name of ['service-a', 'service-b']) {
+    describe(`${name}, kept waiting`, () => {
+      for (const [who, { answer, from, to }] of Object.entries(slow)) {
+        it(`cuts off callers ${who}, after ${from / 1000} to ${to / 1000} s`, async function () {
+          this.timeout(30_000);
+          for (const { received, ms } of await slowCallers[`${name} ${who}`]!) {
+            expect(received).to.match(answer);
+            expect(ms).to.be.within(from - 100, to + SLACK_MS);
+          }
+        });
+      }
+
+      it('keeps nothing of them', async () => {
+        const service = name === 'service-a' ? stack.a : stack.b;
+        const files = async () => (await resources(service)).files <= atFirst[name]!.files;
+        await until('no more files and sockets to be open than at first', files, 8000);
+      });
+    });
+  }
+});
+
+async function open(service: Service): Promise<Socket> {
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1').setEncoding('latin1');
+  socket.on('error', () => {}); // some get a reset, as they may
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** What comes until the service closes the connection, or `isEnough`, and after how many milliseconds. */
+async function receive(socket: Socket, isEnough = (_received: string) => false, patience = 30_000) {
+  const start = performance.now();
+  let received = '';
+  let isLate = false;
+  socket.on('data', (chunk) => {
+    received += chunk;
+    if (isEnough(received)) socket.destroy();
+  });
+  const late = setTimeout(() => {
+    isLate = true;
+    socket.destroy();
+  }, patience);
+  await new Promise((resolve) => socket.once('close', resolve));
+  clearTimeout(late);
+  return { received, ms: performance.now() - start, isLate };
+}
+
+/** Ends by itself once the connection is gone. */
+function trickle(socket: Socket, text: string) {
+  const timer = setInterval(() => socket.write(text), 100);
+  socket.once('close', () => clearInterval(timer));
+}
+
+/**
+ * Asks for more than the connection's buffers can hold the answers to, and reads none of them. What it sends is cut into
+ * whole requests wherever the service stops reading, so that it is not cut off as one who is late with the rest of one.
+ */
+function flood(socket: Socket, path: string) {
+  const end = ' HTTP/1.1\r\nHost: x\r\n\r\n';
+  const request = `GET ${path}?msg=${'%01'.repeat(1300)}`.padEnd(4096 - end.length, '&') + end;
+  const write = () => {
+    for (let count = 0; count < 5 && socket.writableLength === 0; count++) socket.write(request);
+  };
+  const timer = setInterval(write, 10);
+  socket.once('close', () => clearInterval(timer)).pause();
+}
+
+/** The process's open files and sockets, and the memory that it has, in MB; of its own /proc. */
+async function resources(service: Service) {
+  const proc = `/proc/${await service.life()}`;
+  const [, kB] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`${proc}/status`, 'utf8'))!;
+  return { files: readdirSync(`${proc}/fd`).length, MB: Number(kB) / 1024 };
+}
