@@ -15,9 +15,12 @@ export interface Expected {
 export interface Conversation {
   pieces: string[];
   expected: Expected[];
-  /** The last thing sent is one that Node's parser refuses, or a CONNECT. What came before may then go unanswered. */
-  isRefused: boolean;
-  /** Goes away as soon as everything is sent, by a reset or by closing; `stays` waits for the answers. */
+  /**
+   * What the service must make of it. `understood`: answer all. `refused`: the last thing sent is one that Node's parser
+   * refuses, or a CONNECT, and what came before may go unanswered with it. `damaged`: nobody can tell; `expected` is empty.
+   */
+  kind: 'understood' | 'refused' | 'damaged';
+  /** Goes away as soon as everything is sent, by closing or by a reset; `stays` waits for the answers. */
   end: 'stays' | 'closes' | 'resets';
 }
 
@@ -34,48 +37,28 @@ export function randomNumbers(seed: number): (below: number) => number {
 
 const FORGED = '{"level":"fatal","service":"forged"}';
 
+const KEYS = 'msg= msg= msg= m%73g= msg MSG= %20msg= msg[]= __proto__= ='.split(' ');
 const TEXTS = [
-  ...['a', 'b%41', '+', '%20', '%', '%%', '%zz', '%4', '%FF', '%C3%A9', '%C3', '%F0%9F%91%8B', '%ED%A0%80', '%C0%80'],
-  ...['%00', '%0D%0A', '%0A' + FORGED, FORGED, '"', "'", '\\', '=', ';', ':', '/', '?', '@', '[', ']', '|', '^', '`'],
-  ...['<', '>', '~', '!', '*', '%26', '%23', '%2B', '%25', '%EF%BB%BF', '%E2%80%A8', '%u0041', '%1B[31m', '.', '..'],
+  ...'a b%41 + %20 % %% %zz %4 %u0041 %FF %C3%A9 %C3 %F0%9F%91%8B %ED%A0%80 %C0%80 %00 %0D%0A %1B[31m'.split(' '),
+  ...'" \' \\ = ; : / ? @ [ ] | ^ ` < > ~ ! * . .. %26 %23 %2B %25 %EF%BB%BF %E2%80%A8'.split(' '),
+  ...[FORGED, `%0A${FORGED}`],
 ];
-const KEYS = ['msg=', 'msg=', 'msg=', 'm%73g=', 'msg', 'MSG=', '%20msg=', 'msg[]=', '__proto__=', '='];
 const SEGMENTS = [
-  ...['/', '//', '/.', '/..', 'health', 'echo', 'call-echo', '%2F', '%68ealth', 'u@[x', 'u@x:99999', '[::1', ':', ';'],
-  ...['%', '%0A', '%0D%0A' + FORGED, FORGED, '\\', '|', '^', '*', '__proto__', 'http://x', '.', '~', '%00', '%FF', '@'],
+  ...'/ // /. /.. health echo call-echo %68ealth %2F u@[x u@x:99999 [::1 http://x __proto__'.split(' '),
+  ...'% %00 %0A %FF \\ | ^ * . ~ @ : ;'.split(' '),
+  ...[FORGED, `%0D%0A${FORGED}`],
 ];
-const ORIGINS = [
-  'http://x',
-  'HTTP://X:80',
-  'http://[x',
-  'ws://u@[x',
-  'http://x:99999',
-  'a://',
-  'http://u:p@x',
-  'file://',
-];
+const ORIGINS = 'http://x HTTP://X:80 http://[x http://x:99999 http://u:p@x ws://u@[x a:// file://'.split(' ');
+const METHODS_BUT_CONNECT = METHODS.filter((name) => name !== 'CONNECT');
 
 const HEADERS = [
-  ...['Expect: anything', 'Expect: 100-continue', 'Host: y'],
-  ...['X-Forwarded-Host: [', 'X-Forwarded-For: \xff', 'Cookie: \xe9=' + FORGED, '__proto__: x', 'constructor: x', 'X:'],
-  ...[
-    'X-HTTP-Method-Override: DELETE',
-    'If-None-Match: *',
-    'Range: bytes=0-0',
-    'Accept-Encoding: br',
-    'Accept: [',
-    'TE: x',
-  ],
-  ...[
-    'Content-Type: {',
-    'Connection: x',
-    `X: ${'x'.repeat(2000)}`,
-    'X: 1\r\n'.repeat(100) + 'X: 2',
-    'Accept: a\r\nAccept: b',
-  ],
+  ...'Expect: anything|Expect: 100-continue|Connection: x|TE: x|X:|Accept: [|Accept: a\r\nAccept: b'.split('|'),
+  ...'Host: y|X-Forwarded-Host: [|X-Forwarded-For: \xff|X-HTTP-Method-Override: DELETE|Content-Type: {'.split('|'),
+  ...'If-None-Match: *|Range: bytes=0-0|Accept-Encoding: br|__proto__: x|constructor: x'.split('|'),
+  ...[`Cookie: \xe9=${FORGED}`, `X: ${'x'.repeat(2000)}`, 'X: 1\r\n'.repeat(100) + 'X: 2'],
 ];
-const LAST_HEADERS = ['Connection: Upgrade\r\nUpgrade: websocket', 'Upgrade: h2c', 'Connection: close']; // nothing behind
-const ODD_IDS = ['', 'x'.repeat(129), 'a b', 'h\xe9', 'a,b', FORGED, 'a\r\nX-Request-Id: b', '%0A', '../..'];
+const LAST_HEADERS = 'Connection: close|Connection: Upgrade\r\nUpgrade: websocket|Upgrade: h2c'.split('|'); // none behind
+const ODD_IDS = ['', 'x'.repeat(129), 'a b', 'h\xe9', 'a,b', '%0A', '../..', 'a\r\nX-Request-Id: b', FORGED];
 
 // A body that looks like a request: it must not be answered as one.
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -84,43 +67,22 @@ const BODIES = [
   `Transfer-Encoding: chunked\r\n\r\n${SMUGGLED.length.toString(16)};x=y\r\n${SMUGGLED}\r\n0\r\nX-Request-Id: b\r\n\r\n`,
 ];
 
-const get = (lines: string) => `GET /health HTTP/1.1\r\n${lines}\r\n\r\n`;
 const REFUSED = [
-  ...[
-    'CONNECT x:443',
-    'CONNECT /health',
-    'get /health',
-    'FORGE /health',
-    'PRI *',
-    'GET health',
-    'GET ?msg=x',
-    'GET #x',
-  ].map((line) => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`),
-  ...['GET /\x01', 'GET /\x7f', 'GET /\0', 'GET /a b', 'GET /\t', 'GET /\xe9', 'GET \\', 'GET', ''].map(
-    (line) => `${line} HTTP/1.1\r\nHost: x\r\n\r\n`,
-  ),
-  ...[
-    'Host: x\r\n folded',
-    'Host : x',
-    'Host: x\r\nX: \0',
-    'Host: x\r\nX: \x01',
-    'Host: x\r\nX',
-    'Host: x\r\n: x',
-    'X: x',
-  ].map(get),
-  ...['2\r\nContent-Length: 3', '-2', '2, 2', '0x2', '9'.repeat(30)].map((length) =>
-    get(`Host: x\r\nContent-Length: ${length}`),
-  ),
-  ...['chunked\r\nContent-Length: 2', 'chunked, gzip', 'x\r\nContent-Length: 2'].map((coding) =>
-    get(`Host: x\r\nTransfer-Encoding: ${coding}`),
-  ),
-  get(`Host: x\r\nX: ${'x'.repeat(17_000)}`),
+  ...'CONNECT x:443|CONNECT /health|get /health|FORGE /health|PRI *|GET|GET health|GET ?msg=x|GET #x|GET \\|'
+    .concat('GET /\x01|GET /\x7f|GET /\0|GET /a b|GET /\t|GET /\xe9|')
+    .split('|')
+    .map((start) => `${start} HTTP/1.1\r\nHost: x\r\n\r\n`),
+  ...' folded|X : x|X: \0|X: \x01|X|: x|Content-Length: 2\r\nContent-Length: 3|Content-Length: -2|Content-Length: 2, 2|'
+    .concat('Content-Length: 0x2|Transfer-Encoding: chunked\r\nContent-Length: 2|Transfer-Encoding: chunked, gzip')
+    .split('|')
+    .map((line) => `GET /health HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`),
+  'GET /health HTTP/1.1\r\nX: x\r\n\r\n',
+  `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`,
   `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
   'GET /health HTTP/9.9\r\nHost: x\r\n\r\n',
   'GET /health HTTP/1.1\nHost: x\n\n',
   '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
   '\0\xff\xfe\r\n\r\n',
-  '\r\n}{\r\n',
 ];
 
 /** A caller of `service-a` or `service-b`, made of what `random` picks. `nextId` gives a text never given before. */
@@ -133,12 +95,12 @@ export function makeConversation(
   const some = (list: readonly string[], most: number) =>
     Array.from({ length: random(most + 1) }, () => pick(list)).join('');
   const end = pick(['stays', 'stays', 'stays', 'stays', 'closes', 'resets'] as const);
-  const isRefused = random(4) === 0;
-  const isHeard = end === 'stays' && !isRefused; // only then does a generated id get known here
+  const kind = pick(['understood', 'understood', 'understood', 'refused', 'damaged'] as const);
+  const isHeard = end === 'stays' && kind === 'understood'; // only then does a generated id get known here
   const paths = ['/health', service === 'service-a' ? '/echo' : '/call-echo'];
 
   function request(isLast: boolean): { bytes: string; expected: Expected } {
-    const method = random(3) > 0 ? 'GET' : pick(METHODS.filter((name) => name !== 'CONNECT'));
+    const method = random(3) > 0 ? 'GET' : pick(METHODS_BUT_CONNECT);
     const isAbsolute = random(4) === 0;
     const path = random(3) > 0 ? pick(paths) : isAbsolute && random(4) === 0 ? '' : `/${some(SEGMENTS, 5)}`;
     let query = Array.from({ length: random(4) }, () => pick(KEYS) + some(TEXTS, 6)).join('&');
@@ -170,12 +132,26 @@ export function makeConversation(
     return { status: 200, json: service === 'service-a' ? { echo } : { service_b: 'ok', service_a: { echo } } };
   }
 
-  const length = random(8) + (isRefused ? 0 : 1);
+  function damaged(bytes: string): string {
+    const [at, cut] = [random(bytes.length), random(3)];
+    const put = random(2)
+      ? String.fromCharCode(random(256))
+      : pick([...SEGMENTS, ...HEADERS, '\r', '\n', ' ', '#', '?']);
+    return bytes.slice(0, at) + put + bytes.slice(at + cut);
+  }
+
+  const length = random(8) + (kind === 'refused' ? 0 : 1);
   const requests = Array.from({ length }, (_, index) => request(index === length - 1));
-  const bytes = requests.map((made) => made.bytes).join('') + (isRefused ? pick(REFUSED) : '');
-  const cuts = isRefused ? [] : Array.from({ length: random(4) }, () => random(bytes.length)).sort((a, b) => a - b);
-  const pieces = [...cuts, bytes.length].map((cut, index) => bytes.slice(index ? cuts[index - 1] : 0, cut));
-  return { pieces, expected: requests.map((made) => made.expected), isRefused, end };
+  let bytes = requests.map((made) => made.bytes).join('');
+  if (kind === 'refused') bytes += pick(REFUSED);
+  if (kind === 'damaged') {
+    bytes = bytes.replaceAll('/smuggled', '/damaged_'); // with a damaged length, it is a request
+    for (let count = random(4); count >= 0; count--) bytes = damaged(bytes);
+  }
+  const cuts = kind === 'refused' ? [] : Array.from({ length: random(4) }, () => random(bytes.length));
+  const ends = [...cuts.sort((a, b) => a - b), bytes.length];
+  const pieces = ends.map((end, index) => bytes.slice(index ? ends[index - 1] : 0, end));
+  return { pieces, expected: kind === 'damaged' ? [] : requests.map((made) => made.expected), kind, end };
 }
 
 export interface RawAnswer {

@@ -12,7 +12,7 @@ const HEADERS_MS = 5000; // for a caller to send the head of a request; Node ans
 
 const REQUEST_MS = 10_000; // for the whole request
 
-const STALL_MS = 7500; // for an answer to wait for a caller who does not read it; Node may take twice as long
+const STALL_MS = 7000; // for an answer to wait for a caller who does not read it; Node may take twice as long
 
 const logger = createLogger('service-b');
 
