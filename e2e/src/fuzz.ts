@@ -145,7 +145,7 @@ export function makeConversation(
   let bytes = requests.map((made) => made.bytes).join('');
   if (kind === 'refused') bytes += pick(REFUSED);
   if (kind === 'damaged') {
-    bytes = bytes.replaceAll('/smuggled', '/damaged_'); // with a damaged length, it is a request
+    bytes = bytes.replaceAll(/x-request-id|smuggled/gi, 'damaged'); // its ids could become others', its bodies requests
     for (let count = random(4); count >= 0; count--) bytes = damaged(bytes);
   }
   const cuts = kind === 'refused' ? [] : Array.from({ length: random(4) }, () => random(bytes.length));

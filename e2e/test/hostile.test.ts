@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { answersIn, makeConversation, randomNumbers, type Conversation, type RawAnswer } from '../src/fuzz.ts';
+import {
+  answersIn,
+  makeConversation,
+  randomNumbers,
+  type Conversation,
+  type Expected,
+  type RawAnswer,
+} from '../src/fuzz.ts';
 import { get } from '../src/http.ts';
 import { startProcesses } from '../src/processes.ts';
 import { isHealthy, until, type Service, type Stack } from '../src/stack.ts';
@@ -16,6 +23,8 @@ const AT_ONCE = 8;
 const A_TIMEOUT_MS = 1500; // B's deadline; long enough for what two loaded cores do at once
 const HEAP_MB = 96; // a service that holds on to more ends
 const KEPT_MB = 150; // of memory, by V8 and malloc, against the next load
+
+const hasProc = existsSync('/proc/self/fd');
 
 const OF_EVERY_LINE = ['level', 'time', 'service', 'request_id', 'method', 'endpoint', 'status', 'latency_ms'];
 
@@ -66,7 +75,7 @@ describe('Under hostile callers', () => {
   before(async () => {
     const NODE_OPTIONS = `--max-old-space-size=${HEAP_MB}`;
     stack = await startProcesses({ SERVICE_A_TIMEOUT_MS: String(A_TIMEOUT_MS), NODE_OPTIONS });
-    atFirst = { 'service-a': await resources(stack.a), 'service-b': await resources(stack.b) };
+    if (hasProc) atFirst = { 'service-a': await resources(stack.a), 'service-b': await resources(stack.b) };
     // These are there during all of the tests, which wait for their end last.
     cutOff = {};
     for (const [who, { count = 1, act }] of Object.entries(slowCallers)) {
@@ -88,11 +97,9 @@ describe('Under hostile callers', () => {
     describe(name, () => {
       let service: Service;
       let linesBefore: number;
-      let life: string;
 
-      before(async () => {
+      before(() => {
         service = name === 'service-a' ? stack.a : stack.b;
-        life = await service.life();
       });
 
       beforeEach(async () => {
@@ -101,7 +108,6 @@ describe('Under hostile callers', () => {
 
       afterEach(async () => {
         expect(await isHealthy(service.url), 'still healthy').to.equal(true);
-        expect(await service.life()).to.equal(life);
         await newLines(); // all of them JSON
       });
 
@@ -188,7 +194,7 @@ describe('Under hostile callers', () => {
           }
           async function probe() {
             while (left > 0) {
-              const { ms, status } = await get(`${service.url}/health`, { 'x-request-id': nextId() });
+              const { ms, status } = await get(`${service.url}/health`, { 'x-request-id': randomUUID() });
               expect(status).to.equal(200);
               probes.push(ms);
               await sleep(50);
@@ -240,16 +246,13 @@ describe('Under hostile callers', () => {
           }
         }
 
-        function checkAnswer(
-          { status, headers, body }: RawAnswer,
-          { method, json, id, ...expected }: Conversation['expected'][0],
-        ) {
+        function checkAnswer({ status, headers, body }: RawAnswer, expected: Expected) {
           expect(status).to.equal(expected.status);
-          if (id) expect(headers['x-request-id']).to.equal(id);
+          if (expected.id) expect(headers['x-request-id']).to.equal(expected.id);
           else expect(headers['x-request-id']).to.match(/^[0-9a-f-]{36}$/);
-          expect(headers['content-length']).to.equal(String(Buffer.byteLength(JSON.stringify(json))));
-          if (method === 'HEAD') expect(body).to.equal('');
-          else expect(JSON.parse(Buffer.from(body, 'latin1').toString())).to.deep.equal(json);
+          expect(headers['content-length']).to.equal(String(Buffer.byteLength(JSON.stringify(expected.json))));
+          if (expected.method === 'HEAD') expect(body).to.equal('');
+          else expect(JSON.parse(Buffer.from(body, 'latin1').toString())).to.deep.equal(expected.json);
         }
 
         function checkLog(lines: Record<string, any>[], answered: [Conversation, RawAnswer[]][]) {
@@ -259,14 +262,12 @@ describe('Under hostile callers', () => {
             for (const [index, { status, headers }] of answers.entries()) {
               const { method, path } = expected[index]!;
               const line = byId.get(headers['x-request-id']);
-              expect(line, `the line of ${headers['x-request-id']}`).to.include({
-                method,
-                endpoint: path,
-                level: 'info',
-              });
+              const its = { method, endpoint: path, level: 'info' };
+              expect(line, `the line of ${headers['x-request-id']}`).to.include(its);
               expect(line!.status).to.be.oneOf([status, 499]); // a caller may have got its answer, and reset even so
             }
           }
+          // None is forged: a caller can send whole lines, but they stay within a line's `endpoint`.
           for (const line of lines) {
             expect(line).to.include.all.keys(...OF_EVERY_LINE);
             expect(line.service).to.equal(name);
@@ -292,7 +293,7 @@ describe('Under hostile callers', () => {
         });
       }
 
-      it('has no more files, sockets and memory than at first', async () => {
+      (hasProc ? it : it.skip)('has no more open files and sockets than at first, and lets go of memory', async () => {
         const service = name === 'service-a' ? stack.a : stack.b;
         const { files, MB } = atFirst[name]!;
         await until('files and sockets to be closed', async () => (await resources(service)).files <= files, 8000);
