@@ -20,8 +20,9 @@ export function accessLog(logger: Logger): Middleware {
     const requestId = /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID();
     ctx.state = { requestId, log: {} };
     ctx.set('x-request-id', requestId);
-    // A proxy's absolute-form target is served as its path alone (RFC 9112, 3.2.2): its host may be malformed.
-    ctx.url = ctx.url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '') || '/';
+    // A proxy's absolute-form target is served as its path alone (RFC 9112, 3.2.2): its host may be malformed. A fragment
+    // goes too: with one in it, Koa has the path parsed in a way that takes `//user@[` for a host, and throws.
+    ctx.url = ctx.url.replace(/#.*/, '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*\/?/i, '/');
     try {
       await next();
       if (ctx.matched.length === 0) ctx.throw(404, `${ctx.path} does not exist here.`);
@@ -33,7 +34,8 @@ export function accessLog(logger: Logger): Middleware {
       ctx.body = { error: known?.message ?? 'This service has a bug; its log has the details.' };
       if (!known) ctx.state.log.stack = error instanceof Error ? error.stack : String(error);
     }
-    if (ctx.draining) ctx.set('Connection', 'close');
+    // Node does not see what came right behind a request to upgrade; its caller must learn that no answer will come.
+    if (ctx.draining || ctx.get('Upgrade')) ctx.set('Connection', 'close');
 
     const log = () => {
       const aborted = !ctx.res.writableFinished;

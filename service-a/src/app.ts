@@ -19,6 +19,7 @@ export function createApp(logger: Logger): Koa {
   });
 
   const app = new Koa();
+  app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
   app.use(accessLog(logger));
   app.use(router.routes());
   return app;

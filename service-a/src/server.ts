@@ -9,6 +9,12 @@ const DRAIN_MS = 2000; // for requests still coming in or going out when told to
 
 const LINGER_MS = 200;
 
+const HEADERS_MS = 5000; // for a caller to send the head of a request; Node answers 408 after it
+
+const REQUEST_MS = 10_000; // for the whole request
+
+const STALL_MS = 7000; // for an answer to wait for a caller who does not read it; Node may take twice as long
+
 const logger = createLogger('service-a');
 
 function die(error: string, stack?: string): never {
@@ -32,7 +38,16 @@ const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));
 
 const app = createApp(logger);
-const server = createServer(app.callback());
+const answer = app.callback();
+const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 };
+const server = createServer(limits, answer);
+server.timeout = STALL_MS;
+server.on('checkExpectation', answer); // or Node answers 417 to `Expect: anything`, past the log
+// Or Node drops a CONNECT without an answer.
+server.on('connect', (_request, socket) => {
+  const refusal = 'HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n';
+  socket.on('error', () => {}).end(refusal, () => socket.destroy());
+});
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),
 );

@@ -131,6 +131,14 @@ describe('Service A', () => {
         /200 OK.*{"echo":"hi"}$/s,
       ],
       'an absolute form whose host is malformed': ['GET http://[x/echo?msg=hi HTTP/1.1\r\nHost: x\r\n\r\n', /200 OK/],
+      'an absolute form without a path': [
+        'GET http://x?msg=hi HTTP/1.1\r\nHost: x\r\n\r\n',
+        /404 .*"\/ does not exist/s,
+      ],
+      'a path like a malformed host, with a fragment': [
+        'GET //u@[x/health#f HTTP/1.1\r\nHost: x\r\n\r\n',
+        /404 .*"\/\/u@\[x\/health does not exist/s,
+      ],
       'no host': ['GET /health HTTP/1.1\r\n\r\n', /^HTTP\/1.1 400 /],
       'bytes that are not HTTP': ['\x16\x03\x01\r\n\r\n', /^HTTP\/1.1 400 /],
       'a raw byte beyond ASCII': ['GET /echo?msg=\xe9 HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1.1 400 /],

@@ -34,6 +34,7 @@ export function createApp(serviceA: ServiceA, logger: Logger): Koa {
   });
 
   const app = new Koa();
+  app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
   app.use(accessLog(logger));
   app.use(router.routes());
   return app;

@@ -8,6 +8,12 @@ import { createServiceA } from './service-a-client.ts';
 
 const LINGER_MS = 200;
 
+const HEADERS_MS = 5000; // for a caller to send the head of a request; Node answers 408 after it
+
+const REQUEST_MS = 10_000; // for the whole request
+
+const STALL_MS = 7000; // for an answer to wait for a caller who does not read it; Node may take twice as long
+
 const logger = createLogger('service-b');
 
 function die(error: string, stack?: string): never {
@@ -35,7 +41,16 @@ const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));
 
 const app = createApp(createServiceA(serviceAUrl, timeoutMs), logger);
-const server = createServer(app.callback());
+const answer = app.callback();
+const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000 };
+const server = createServer(limits, answer);
+server.timeout = timeoutMs + STALL_MS; // not to be taken for a wait for A
+server.on('checkExpectation', answer); // or Node answers 417 to `Expect: anything`, past the log
+// Or Node drops a CONNECT without an answer.
+server.on('connect', (_request, socket) => {
+  const refusal = 'HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n';
+  socket.on('error', () => {}).end(refusal, () => socket.destroy());
+});
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),
 );
