@@ -1,0 +1,221 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { docker, dockerProblem, newProject, removeProject } from '../containers.ts';
+import { get } from '../http.ts';
+import { turn, type Figures, type Target } from './figures.ts';
+import { callMany, closedLoop, openLoop, type Outcome } from './load.ts';
+import { startServer, VARIANTS, type Server, type Variant } from './servers.ts';
+
+const DEADLINE_MS = 1000;
+
+/** Tells people what is being measured now. */
+export type Progress = (step: string) => void;
+export type Servers = Record<Variant, Server>;
+
+const PATHS = { a: '/echo?msg=hello', b: '/call-echo?msg=hello' };
+const CPU_TARGETS: Record<'a' | 'b', Target> = { a: { floor: 1.7 }, b: { plain: 0.65, floor: 2.2 } };
+
+/** Starts every variant of a service, and uses each for a while so that what is measured later is compiled code. */
+export async function startWarm(
+  service: 'a' | 'b',
+  serviceAUrl: string | undefined,
+  progress: Progress,
+): Promise<Servers> {
+  const servers = {} as Servers;
+  for (const variant of VARIANTS) {
+    progress(`service ${service.toUpperCase()}: starting and warming up ${variant}`);
+    servers[variant] = await startServer(service, variant, serviceAUrl ? { SERVICE_A_URL: serviceAUrl } : {});
+    await closedLoop(servers[variant].url + PATHS[service], 32, 3);
+  }
+  return servers;
+}
+
+/** One round of calls that succeed: closed-loop at each number of connections, for `seconds` each and variant. */
+export async function roundOfCalls(
+  figures: Figures,
+  service: 'a' | 'b',
+  servers: Servers,
+  round: number,
+  connections: number[],
+  seconds: number,
+  progress: Progress,
+) {
+  const label = service === 'a' ? 'A /echo' : 'B /call-echo';
+  for (const count of connections) {
+    const at = `${label}, ${count} ${count === 1 ? 'connection' : 'connections'}`;
+    for (const variant of turn(round)) {
+      progress(`${at}: ${variant}`);
+      const { outcome, cpuMs } = await withCpu(servers[variant], (url) =>
+        closedLoop(url + PATHS[service], count, seconds),
+      );
+      const isMain = count === 32;
+      if (isMain) figures.add(`${at}: CPU per call`, 'ms', variant, cpuMs, CPU_TARGETS[service]);
+      figures.add(`${at}: calls per second`, '', variant, outcome.perSecond);
+      figures.add(`${at}: p50`, 'ms', variant, outcome.p50);
+      figures.add(`${at}: p99`, 'ms', variant, outcome.p99, isMain && service === 'b' ? { plain: 0.4 } : {});
+      figures.add(`${at}: p99.9`, 'ms', variant, outcome.p999);
+    }
+  }
+}
+
+/** One round at a fixed rate of calls per second, whatever the answers do. */
+export async function roundAtRate(
+  figures: Figures,
+  service: 'a' | 'b',
+  servers: Servers,
+  round: number,
+  rate: number,
+  seconds: number,
+  progress: Progress,
+) {
+  const at = `${service === 'a' ? 'A /echo' : 'B /call-echo'}, open loop`;
+  for (const variant of turn(round)) {
+    progress(`${at}: ${variant}`);
+    const outcome = await openLoop(servers[variant].url + PATHS[service], rate, seconds);
+    figures.add(`${at}: p50`, 'ms', variant, outcome.p50);
+    figures.add(`${at}: p99`, 'ms', variant, outcome.p99, service === 'b' ? { floor: 2 } : {});
+  }
+}
+
+/** One round while A hangs: as many calls a second as are to be in flight, since each takes one second. */
+export async function roundOfHanging(
+  figures: Figures,
+  servers: Servers,
+  round: number,
+  inFlight: number[],
+  progress: Progress,
+) {
+  const limits: Record<number, number> = { 256: 20, 2000: 50 };
+  for (const count of inFlight) {
+    const at = `A hangs, ${count} in flight`;
+    for (const variant of turn(round)) {
+      progress(`${at}: ${variant}`);
+      const late = await openLoop(servers[variant].url + PATHS.b, count, 3, 503);
+      const limit = limits[count];
+      figures.add(`${at}: p50 past the deadline`, 'ms', variant, late.p50 - DEADLINE_MS);
+      figures.add(`${at}: p99 past the deadline`, 'ms', variant, late.p99 - DEADLINE_MS, limit ? { limit } : {});
+      figures.add(`${at}: worst past the deadline`, 'ms', variant, late.worst - DEADLINE_MS);
+      figures.add(`${at}: B's memory`, 'MiB', variant, await servers[variant].memoryMiB());
+    }
+  }
+}
+
+/** One round while A is stopped: answers of 503 as fast as 32 connections take them. */
+export async function roundOfRefusals(
+  figures: Figures,
+  servers: Servers,
+  round: number,
+  seconds: number,
+  progress: Progress,
+) {
+  for (const variant of turn(round)) {
+    progress(`A is stopped: ${variant}`);
+    const { outcome, cpuMs } = await withCpu(servers[variant], (url) => closedLoop(url + PATHS.b, 32, seconds, 503));
+    figures.add('A is stopped, 32 connections: answers per second', '', variant, outcome.perSecond);
+    figures.add('A is stopped, 32 connections: CPU per answer', 'ms', variant, cpuMs);
+  }
+}
+
+/** From A's first 200 after a start to B's: both are asked every few milliseconds. A must be stopped. */
+export async function returnOfA(
+  figures: Figures,
+  servers: Servers,
+  round: number,
+  startA: () => Promise<Server>,
+  progress: Progress,
+) {
+  for (const variant of turn(round)) {
+    progress(`A's return: ${variant}`);
+    const b = firstSuccess(servers[variant].url + PATHS.b);
+    const a = await startA();
+    const returned = performance.now();
+    figures.add("A's return to B's first 200", 'ms', variant, Math.max(0, (await b) - returned));
+    await a.end();
+  }
+}
+
+/** The product's memory: idle, and after 10,000 and 100,000 calls of a process of its own. */
+export async function memory(figures: Figures, serviceAUrl: string, progress: Progress) {
+  const server = await startServer('b', 'product', { SERVICE_A_URL: serviceAUrl });
+  await sleep(500);
+  figures.add("B's memory, idle", 'MiB', 'product', await server.memoryMiB());
+  const grow = async (calls: number) => {
+    await callMany(server.url + PATHS.b, calls);
+    return server.memoryMiB();
+  };
+  progress("B's memory: 10,000 calls");
+  const after10k = await grow(10_000);
+  progress("B's memory: 100,000 calls");
+  const after100k = await grow(90_000);
+  figures.add("B's memory, after 10,000 calls", 'MiB', 'product', after10k);
+  figures.add("B's memory, after 100,000 calls", 'MiB', 'product', after100k);
+  const growth = after10k && after100k && after100k / after10k;
+  figures.add("B's memory, 100,000 calls over 10,000", 'times', 'product', growth, { limit: 1.1 });
+  await server.end();
+}
+
+/** From a process's start to its first 200. */
+export async function roundOfStarts(figures: Figures, round: number, progress: Progress) {
+  for (const service of ['a', 'b'] as const) {
+    for (const variant of turn(round)) {
+      progress(`start of service ${service.toUpperCase()}: ${variant}`);
+      const server = await startServer(service, variant, { SERVICE_A_URL: 'http://127.0.0.1:1' });
+      figures.add(`${service.toUpperCase()}: process start to first 200`, 'ms', variant, server.startMs);
+      await server.end();
+    }
+  }
+}
+
+/** `docker compose up --wait` from built images, and what the images add to their base. Returns why it could not. */
+export async function containers(figures: Figures, rounds: number, progress: Progress): Promise<string | undefined> {
+  const problem = dockerProblem();
+  if (problem) return `no Docker Engine answers: ${problem}`;
+  progress('docker compose build');
+  const env = { SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
+  await docker(['compose', 'build'], env);
+  for (let round = 0; round < rounds; round++) {
+    progress('docker compose up');
+    const project = newProject();
+    const down = removeProject(project);
+    const start = performance.now();
+    await docker(['compose', '--project-name', project, 'up', '--wait'], env);
+    figures.add('docker compose up, to healthy', 's', 'product', (performance.now() - start) / 1000, { limit: 1.5 });
+    await down();
+  }
+  for (const service of ['a', 'b'] as const) {
+    const name = `Image of ${service.toUpperCase()} beyond its base`;
+    figures.add(name, 'MB', 'product', await sizeBeyondBase(`two-services/service-${service}`), { limit: 12 });
+  }
+  return undefined;
+}
+
+/** In MB: the layers from the Dockerfile's first instruction on, which `docker history` lists newest first. */
+async function sizeBeyondBase(image: string) {
+  const history = await docker([
+    'history',
+    '--human=false',
+    '--no-trunc',
+    '--format',
+    '{{.Size}} {{.CreatedBy}}',
+    image,
+  ]);
+  const layers = history.split('\n');
+  const own = layers.slice(0, layers.findIndex((layer) => layer.includes('WORKDIR /app')) + 1);
+  return own.reduce((sum, layer) => sum + Number.parseInt(layer), 0) / 1e6;
+}
+
+async function withCpu(server: Server, load: (url: string) => Promise<Outcome>) {
+  const before = await server.cpuMs();
+  const outcome = await load(server.url);
+  const after = await server.cpuMs();
+  return { outcome, cpuMs: before === undefined ? undefined : (after! - before) / outcome.calls };
+}
+
+/** When the first 200 came. Rejects after 15 s without one. */
+async function firstSuccess(url: string) {
+  const end = performance.now() + 15_000;
+  while ((await get(url).catch(() => undefined))?.status !== 200) {
+    if (performance.now() > end) throw new Error(`${url} did not answer 200 for 15 s.`);
+    await sleep(1);
+  }
+  return performance.now();
+}
