@@ -45,32 +45,35 @@ export async function openLoop(url: string, perSecond: number, seconds: number, 
     const due = start + (calls.length * 1000) / perSecond;
     const early = due - performance.now();
     if (early > 0) await sleep(early);
-    else calls.push(callOnce(url, agent).then((status) => tally.add(status, performance.now() - due)));
+    else calls.push(statusOf(url, agent).then((status) => tally.add(status, performance.now() - due)));
   }
   await Promise.all(calls);
   agent.destroy();
   return tally.outcome();
 }
 
-function callOnce(url: string, agent: Agent) {
-  return new Promise<number>((resolve, reject) => {
+/** Resolves once the answer is in, to 0 when there is none. */
+function statusOf(url: string, agent: Agent) {
+  return new Promise<number>((resolve) => {
     const call = get(url, { agent, timeout: 20_000 }, (response) => {
-      response.resume().once('error', reject);
+      response.resume().once('error', () => resolve(0));
       response.once('end', () => resolve(response.statusCode!));
     });
-    call.once('error', reject).once('timeout', () => call.destroy(new Error(`${url} gave no answer.`)));
+    call.once('error', () => resolve(0)).once('timeout', () => call.destroy());
   });
 }
 
 function newTally(url: string, expected: number) {
   const start = performance.now();
   const latencies = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 }); // microseconds
+  let unexpected: number | undefined;
   return {
     add(status: number, ms: number) {
-      if (status !== expected) throw new Error(`${url} answered ${status}, not ${expected}.`);
+      if (status !== expected) unexpected = status;
       latencies.record(Math.max(1, Math.round(ms * 1000)));
     },
     outcome(): Outcome {
+      if (unexpected !== undefined) throw new Error(`${url} answered ${unexpected || 'nothing'}, not ${expected}.`);
       const percentile = (percent: number) => latencies.percentile(percent) / 1000;
       return {
         calls: latencies.count,
