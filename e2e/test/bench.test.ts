@@ -115,8 +115,8 @@ describe('The bench', () => {
     it('gives up on an answer other than the one that it measures', async () => {
       const url = await listen((_, res) => res.writeHead(503).end());
       const message = (error: Error) => error.message;
-      expect(await openLoop(url, 10, 0.1).catch(message)).to.equal(`${url} answered 503, not 200.`);
-      expect(await closedLoop(url, 1, 0.1).catch(message)).to.equal(`${url} answered 503, not 200.`);
+      expect(await openLoop(url, 10, 0.1).catch(message)).to.equal(`${url} answered 503, not 200, to 1 calls.`);
+      expect(await closedLoop(url, 1, 0.1).catch(message)).to.equal(`${url} answered 503, not 200, to 1 calls.`);
     });
   });
 

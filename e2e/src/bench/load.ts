@@ -63,17 +63,20 @@ function statusOf(url: string, agent: Agent) {
   });
 }
 
+/** Takes up to one answer in a hundred that is not the expected one: a busy machine may make a call miss its deadline. */
 function newTally(url: string, expected: number) {
   const start = performance.now();
   const latencies = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 }); // microseconds
-  let unexpected: number | undefined;
+  const others: number[] = [];
   return {
     add(status: number, ms: number) {
-      if (status !== expected) unexpected = status;
+      if (status !== expected) others.push(status);
       latencies.record(Math.max(1, Math.round(ms * 1000)));
     },
     outcome(): Outcome {
-      if (unexpected !== undefined) throw new Error(`${url} answered ${unexpected || 'nothing'}, not ${expected}.`);
+      if (others.length > latencies.count / 100) {
+        throw new Error(`${url} answered ${others[0] || 'nothing'}, not ${expected}, to ${others.length} calls.`);
+      }
       const percentile = (percent: number) => latencies.percentile(percent) / 1000;
       return {
         calls: latencies.count,
