@@ -1,11 +1,16 @@
 import { createServer } from 'node:http';
 import { constants } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import { levels } from 'pino';
 import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 import { createServiceA } from './service-a-client.ts';
 
 const DRAIN_MS = 5000; // for requests in flight when told to stop; well inside the 10 s that Docker gives
+
+// V8 allocates what has outlived a collection in the old generation. A call in flight does, dies soon after, and from
+// there keeps its younger parts alive: each scavenge would promote megabytes of finished calls.
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const logger = createLogger('service-b');
 
