@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import { dockerProblem } from '../containers.ts';
 import { Figures, type Figure } from './figures.ts';
 import {
   containers,
@@ -50,8 +51,14 @@ export async function run(progress: Progress): Promise<Report> {
   }
   for (const variant of VARIANTS) await b[variant].end();
 
-  const problem = await containers(figures, 3, progress);
-  return report(figures, problem ? [`Containers: ${problem}`] : []);
+  const problem = dockerProblem();
+  if (problem) return report(figures, [`Containers: no Docker Engine answers: ${problem}`]);
+  try {
+    await containers(figures, 3, progress);
+  } catch (error) {
+    return report(figures, [`Containers: ${(error as Error).message}`]); // what was measured until then is kept
+  }
+  return report(figures, []);
 }
 
 /** The short form, half a minute long: what a call that succeeds costs at 32 connections. */
