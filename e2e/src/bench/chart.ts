@@ -1,7 +1,5 @@
-import type { Figure } from './figures.ts';
 import type { Report } from './run.ts';
 import { VARIANTS, type Variant } from './servers.ts';
-import { number } from './table.ts';
 
 const SHOWN: [figure: string, title: string][] = [
   ['B /call-echo, 32 connections: CPU per call', 'CPU of B per call'],
@@ -18,7 +16,8 @@ const WIDTH = 640;
 export function chart({ date, machine, figures }: Report): string {
   const groups = SHOWN.flatMap(([name, title]) => {
     const figure = figures.find((each) => each.name === name);
-    return figure?.medians.plain && figure.medians.floor ? [{ figure, title }] : [];
+    const { plain, floor } = figure?.ratios ?? {};
+    return plain && floor ? [{ title, shares: { product: plain, plain: 1, floor: plain / floor } }] : [];
   });
   const height = groups.length * GROUP + 40;
   const caption = `${date}, ${machine.cpus} CPUs, ${machine.platform}, Node ${machine.node}; medians of interleaved rounds`;
@@ -30,21 +29,20 @@ export function chart({ date, machine, figures }: Report): string {
   }
 </style>
 <title>This pair, plain Koa and got, and bare node:http, each relative to plain</title>
-${groups.map(({ figure, title }, i) => group(figure, title, i * GROUP)).join('\n')}
-<text class="note" x="0" y="${height - 12}">${caption}</text>
+${groups.map(({ title, shares }, i) => group(title, shares, i * GROUP)).join('\n')}
+<text class="note" x="4" y="${height - 12}">${caption}</text>
 </svg>
 `;
 }
 
-function group({ medians }: Figure, title: string, top: number) {
-  const share = (variant: Variant) => medians[variant]! / medians.plain!;
-  const unit = (WIDTH - LEFT - 60) / Math.max(...VARIANTS.map(share));
+function group(title: string, shares: Record<Variant, number>, top: number) {
+  const unit = (WIDTH - LEFT - 60) / Math.max(...Object.values(shares));
   const bars = VARIANTS.map((variant, i) => {
     const y = top + 26 + i * BAR;
-    const width = number(share(variant) * unit);
+    const width = Math.round(shares[variant] * unit);
     return `<text x="${LEFT - 8}" y="${y + 13}" text-anchor="end">${variant}</text>
 <rect class="${variant}" x="${LEFT}" y="${y + 2}" width="${width}" height="${BAR - 4}" rx="2"/>
-<text x="${LEFT + share(variant) * unit + 6}" y="${y + 13}">${share(variant).toFixed(2)}</text>`;
+<text x="${LEFT + width + 6}" y="${y + 13}">${shares[variant].toFixed(2)}</text>`;
   });
-  return `<text x="0" y="${top + 16}" font-weight="600">${title}</text>\n${bars.join('\n')}`;
+  return `<text x="4" y="${top + 16}" font-weight="600">${title}</text>\n${bars.join('\n')}`;
 }

@@ -1,4 +1,4 @@
-/** `npm run bench`: what the services cost, beside the least that Node could do and beside the plainest use of Koa and got. */
+/** `npm run bench`: what the services cost, beside bare `node:http` and beside the plainest use of Koa and got. */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.ts';

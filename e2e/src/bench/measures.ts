@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { docker, newProject, removeProject } from '../containers.ts';
 import { get } from '../http.ts';
-import { turn, type Figures, type Target } from './figures.ts';
+import type { Figures, Target } from './figures.ts';
 import { callMany, closedLoop, openLoop, type Outcome } from './load.ts';
 import { startServer, VARIANTS, type Server, type Variant } from './servers.ts';
 
@@ -10,6 +10,13 @@ const DEADLINE_MS = 1000;
 /** Tells people what is being measured now. */
 export type Progress = (step: string) => void;
 export type Servers = Record<Variant, Server>;
+
+/** One round of several, over which the variants take turns. */
+export interface Round {
+  figures: Figures;
+  variants: Variant[];
+  progress: Progress;
+}
 
 const PATHS = { a: '/echo?msg=hello', b: '/call-echo?msg=hello' };
 const CPU_TARGETS: Record<'a' | 'b', Target> = { a: { floor: 1.7 }, b: { plain: 0.65, floor: 2.2 } };
@@ -29,20 +36,18 @@ export async function startWarm(
   return servers;
 }
 
-/** One round of calls that succeed: closed-loop at each number of connections, for `seconds` each and variant. */
-export async function roundOfCalls(
-  figures: Figures,
+/** Calls that succeed: closed-loop at each number of connections, for `seconds` each and variant. */
+export async function callsAtConnections(
+  { figures, variants, progress }: Round,
   service: 'a' | 'b',
   servers: Servers,
-  round: number,
   connections: number[],
   seconds: number,
-  progress: Progress,
 ) {
   const label = service === 'a' ? 'A /echo' : 'B /call-echo';
   for (const count of connections) {
     const at = `${label}, ${count} ${count === 1 ? 'connection' : 'connections'}`;
-    for (const variant of turn(round)) {
+    for (const variant of variants) {
       progress(`${at}: ${variant}`);
       const { outcome, cpuMs } = await withCpu(servers[variant], (url) =>
         closedLoop(url + PATHS[service], count, seconds),
@@ -57,18 +62,16 @@ export async function roundOfCalls(
   }
 }
 
-/** One round at a fixed rate of calls per second, whatever the answers do. */
-export async function roundAtRate(
-  figures: Figures,
+/** Calls that succeed, at a fixed rate a second, whatever the answers do. */
+export async function callsAtRate(
+  { figures, variants, progress }: Round,
   service: 'a' | 'b',
   servers: Servers,
-  round: number,
   rate: number,
   seconds: number,
-  progress: Progress,
 ) {
   const at = `${service === 'a' ? 'A /echo' : 'B /call-echo'}, open loop`;
-  for (const variant of turn(round)) {
+  for (const variant of variants) {
     progress(`${at}: ${variant}`);
     const outcome = await openLoop(servers[variant].url + PATHS[service], rate, seconds);
     figures.add(`${at}: p50`, 'ms', variant, outcome.p50);
@@ -76,18 +79,12 @@ export async function roundAtRate(
   }
 }
 
-/** One round while A hangs: as many calls a second as are to be in flight, since each takes one second. */
-export async function roundOfHanging(
-  figures: Figures,
-  servers: Servers,
-  round: number,
-  inFlight: number[],
-  progress: Progress,
-) {
+/** Calls while A hangs: as many calls a second as are to be in flight, since each takes one second. */
+export async function hangingCalls({ figures, variants, progress }: Round, servers: Servers, inFlight: number[]) {
   const limits: Record<number, number> = { 256: 20, 2000: 50 };
   for (const count of inFlight) {
     const at = `A hangs, ${count} in flight`;
-    for (const variant of turn(round)) {
+    for (const variant of variants) {
       progress(`${at}: ${variant}`);
       const late = await openLoop(servers[variant].url + PATHS.b, count, 2, 503);
       const limit = limits[count];
@@ -99,15 +96,9 @@ export async function roundOfHanging(
   }
 }
 
-/** One round while A is stopped: answers of 503 as fast as 32 connections take them. */
-export async function roundOfRefusals(
-  figures: Figures,
-  servers: Servers,
-  round: number,
-  seconds: number,
-  progress: Progress,
-) {
-  for (const variant of turn(round)) {
+/** Calls while A is stopped: answers of 503 as fast as 32 connections take them. */
+export async function refusedCalls({ figures, variants, progress }: Round, servers: Servers, seconds: number) {
+  for (const variant of variants) {
     progress(`A is stopped: ${variant}`);
     const { outcome, cpuMs } = await withCpu(servers[variant], (url) => closedLoop(url + PATHS.b, 32, seconds, 503));
     figures.add('A is stopped, 32 connections: answers per second', '', variant, outcome.perSecond);
@@ -117,13 +108,11 @@ export async function roundOfRefusals(
 
 /** From A's first 200 after a start to B's, to the millisecond: both are asked as often. A must be stopped. */
 export async function returnOfA(
-  figures: Figures,
+  { figures, variants, progress }: Round,
   servers: Servers,
-  round: number,
   startA: () => Promise<Server>,
-  progress: Progress,
 ) {
-  for (const variant of turn(round)) {
+  for (const variant of variants) {
     progress(`A's return: ${variant}`);
     const b = firstSuccess(servers[variant].url + PATHS.b);
     const a = await startA();
@@ -154,9 +143,9 @@ export async function memory(figures: Figures, serviceAUrl: string, progress: Pr
 }
 
 /** From a process's start to its first 200. */
-export async function roundOfStarts(figures: Figures, round: number, progress: Progress) {
+export async function processStarts({ figures, variants, progress }: Round) {
   for (const service of ['a', 'b'] as const) {
-    for (const variant of turn(round)) {
+    for (const variant of variants) {
       progress(`start of service ${service.toUpperCase()}: ${variant}`);
       const server = await startServer(service, variant, { SERVICE_A_URL: 'http://127.0.0.1:1' });
       figures.add(`${service.toUpperCase()}: process start to first 200`, 'ms', variant, server.startMs);

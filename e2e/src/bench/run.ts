@@ -1,17 +1,18 @@
 import { cpus, totalmem } from 'node:os';
 import { dockerProblem } from '../containers.ts';
-import { Figures, type Figure } from './figures.ts';
+import { Figures, turn, type Figure } from './figures.ts';
 import {
   containers,
   memory,
   returnOfA,
-  roundAtRate,
-  roundOfCalls,
-  roundOfHanging,
-  roundOfRefusals,
-  roundOfStarts,
+  callsAtConnections,
+  callsAtRate,
+  hangingCalls,
+  refusedCalls,
+  processStarts,
   startWarm,
   type Progress,
+  type Round,
 } from './measures.ts';
 import { startServer, VARIANTS } from './servers.ts';
 
@@ -26,29 +27,28 @@ export interface Report {
 /** The whole bench: every figure, in about five minutes. */
 export async function run(progress: Progress): Promise<Report> {
   const figures = new Figures();
-  for (const [round, step] of rounds(3, progress)) await roundOfStarts(figures, round, step);
+  for (const round of rounds(3, figures, progress)) await processStarts(round);
 
   const a = await startWarm('a', undefined, progress);
   const b = await startWarm('b', a.product.url, progress); // one A behind every B: only B differs
-  for (const [round, step] of rounds(4, progress)) {
-    await roundOfCalls(figures, 'b', b, round, [1, 32, 256], 2, step);
-    await roundOfCalls(figures, 'a', a, round, [1, 32, 256], 1, step);
+  for (const round of rounds(4, figures, progress)) {
+    await callsAtConnections(round, 'b', b, [1, 32, 256], 2);
+    await callsAtConnections(round, 'a', a, [1, 32, 256], 1);
   }
   const rate = Math.round(figures.median('B /call-echo, 32 connections: calls per second', 'plain')! / 4);
-  for (const [round, step] of rounds(4, progress)) {
-    await roundAtRate(figures, 'b', b, round, rate, 2, step);
-    await roundAtRate(figures, 'a', a, round, rate, 1, step);
+  for (const round of rounds(4, figures, progress)) {
+    await callsAtRate(round, 'b', b, rate, 2);
+    await callsAtRate(round, 'a', a, rate, 1);
   }
   await memory(figures, a.product.url, progress);
 
   a.product.signal('SIGSTOP');
-  for (const [round, step] of rounds(2, progress)) await roundOfHanging(figures, b, round, [1, 32, 256, 2000], step);
+  for (const round of rounds(2, figures, progress)) await hangingCalls(round, b, [1, 32, 256, 2000]);
   for (const variant of VARIANTS) await a[variant].end();
-  for (const [round, step] of rounds(3, progress)) await roundOfRefusals(figures, b, round, 1.5, step);
+  for (const round of rounds(3, figures, progress)) await refusedCalls(round, b, 1.5);
   const { port } = new URL(a.product.url);
-  for (const [round, step] of rounds(3, progress)) {
-    await returnOfA(figures, b, round, () => startServer('a', 'product', { PORT: port }), step);
-  }
+  const startA = () => startServer('a', 'product', { PORT: port });
+  for (const round of rounds(3, figures, progress)) await returnOfA(round, b, startA);
   for (const variant of VARIANTS) await b[variant].end();
 
   const problem = dockerProblem();
@@ -61,22 +61,23 @@ export async function run(progress: Progress): Promise<Report> {
   return report(figures, []);
 }
 
-/** The short form, half a minute long: what a call that succeeds costs at 32 connections. */
+/** The short form, in less than a minute: what a call that succeeds costs at 32 connections. */
 export async function runQuick(progress: Progress): Promise<Report> {
   const figures = new Figures();
   const a = await startWarm('a', undefined, progress);
   const b = await startWarm('b', a.product.url, progress);
-  for (const [round, step] of rounds(3, progress)) {
-    await roundOfCalls(figures, 'b', b, round, [32], 1.5, step);
-    await roundOfCalls(figures, 'a', a, round, [32], 1, step);
+  for (const round of rounds(3, figures, progress)) {
+    await callsAtConnections(round, 'b', b, [32], 1.5);
+    await callsAtConnections(round, 'a', a, [32], 1);
   }
   for (const variant of VARIANTS) await Promise.all([a[variant].end(), b[variant].end()]);
   return report(figures, []);
 }
 
-function* rounds(count: number, progress: Progress): Generator<[round: number, progress: Progress]> {
+function* rounds(count: number, figures: Figures, progress: Progress): Generator<Round> {
   for (let round = 0; round < count; round++) {
-    yield [round, (step) => progress(`round ${round + 1} of ${count}: ${step}`)];
+    const variants = turn(round);
+    yield { figures, variants, progress: (step) => progress(`round ${round + 1} of ${count}: ${step}`) };
   }
 }
 
