@@ -14,7 +14,7 @@ import {
   type Progress,
   type Round,
 } from './measures.ts';
-import { startServer, VARIANTS } from './servers.ts';
+import { hangOn, startServer, VARIANTS } from './servers.ts';
 
 export interface Report {
   date: string;
@@ -42,11 +42,12 @@ export async function run(progress: Progress): Promise<Report> {
   }
   await memory(figures, a.product.url, progress);
 
-  a.product.signal('SIGSTOP');
-  for (const round of rounds(2, figures, progress)) await hangingCalls(round, b, [1, 32, 256, 2000]);
   for (const variant of VARIANTS) await a[variant].end();
-  for (const round of rounds(3, figures, progress)) await refusedCalls(round, b, 1.5);
   const { port } = new URL(a.product.url);
+  const hanging = await hangOn(Number(port));
+  for (const round of rounds(2, figures, progress)) await hangingCalls(round, b, [1, 32, 256, 2000]);
+  hanging.close();
+  for (const round of rounds(3, figures, progress)) await refusedCalls(round, b, 1.5);
   const startA = () => startServer('a', 'product', { PORT: port });
   for (const round of rounds(3, figures, progress)) await returnOfA(round, b, startA);
   for (const variant of VARIANTS) await b[variant].end();

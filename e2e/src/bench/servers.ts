@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort, spawnService } from '../processes.ts';
@@ -56,6 +57,14 @@ export async function startServer(
       forget();
     },
   };
+}
+
+/** Takes connections on `port` and never answers. (A stopped process does so too, but only until its backlog is full.) */
+export async function hangOn(port: number): Promise<{ close(): void }> {
+  const server = createServer((socket) => socket.on('error', () => {}).resume());
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
 }
 
 function launch(service: 'a' | 'b', variant: Variant, env: NodeJS.ProcessEnv): ChildProcess {
