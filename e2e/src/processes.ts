@@ -18,7 +18,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** Runs a service of this repository from its source, in a process group of its own. */
-export function spawnService(name: string, env: NodeJS.ProcessEnv, stdio: 'pipe' | 'inherit' = 'pipe'): ChildProcess {
+export function spawnService(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  stdio: 'pipe' | 'inherit' | 'ignore' = 'pipe',
+): ChildProcess {
   return spawn(process.execPath, [`${name}/src/server.ts`], {
     cwd: ROOT,
     env: { ...process.env, ...env },

@@ -6,13 +6,9 @@ import { createLogger } from './access-log.ts';
 import { createApp } from './app.ts';
 
 const DRAIN_MS = 2000; // for requests still coming in or going out when told to stop; Docker gives 10 s
-
-const LINGER_MS = 200;
-
+const LINGER_MS = 200; // for requests already on their way on a kept connection when told to stop
 const HEADERS_MS = 5000; // for a caller to send the head of a request; Node answers 408 after it
-
 const REQUEST_MS = 10_000; // for the whole request
-
 const STALL_MS = 7000; // for an answer to wait for a caller who does not read it; Node may take twice as long
 
 const logger = createLogger('service-a');

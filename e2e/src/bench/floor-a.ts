@@ -1,0 +1,3 @@
+import { serve } from './floor.ts';
+
+serve('service-a', '/echo', (msg) => ({ status: 200, body: { echo: msg } }));
