@@ -36,21 +36,10 @@ export function newProject(): string {
   return `two-services-${randomBytes(4).toString('hex')}`;
 }
 
-/** Removes all of a Compose project and the images that have no name but the one it gave them, also when this process ends early. */
+/** Removes all of a Compose project, but for its images, also when this process ends early. */
 export function removeProject(project: string, file = 'docker-compose.yml') {
-  const args = [
-    'compose',
-    '--project-name',
-    project,
-    '--file',
-    file,
-    'down',
-    '--volumes',
-    '--remove-orphans',
-    '--timeout',
-    '1',
-  ];
-  args.push('--rmi', 'local');
+  const inProject = ['compose', '--project-name', project, '--file', file];
+  const args = [...inProject, 'down', '--volumes', '--remove-orphans', '--timeout', '1'];
   const forget = removeAtExit(() => spawnSync('docker', args, { cwd: ROOT, timeout: 60_000 }));
   return async () => {
     await docker(args);
@@ -210,7 +199,12 @@ export async function composeFileStack(file: string): Promise<Stack> {
     if (!services.includes(name))
       throw new Error(`${file} has no service named ${name}; it has ${services.join(', ')}.`);
   }
-  const down = removeProject(project, file);
+  const remove = removeProject(project, file);
+  const down = async () => {
+    await remove();
+    const images = await docker(['images', '--quiet', `--filter=reference=${project}-*`]);
+    if (images) await docker(['rmi', '--force', ...images.split('\n')]);
+  };
   try {
     await composeUp([...inProject, '--file', '-', 'up', '--build', '--detach', '--quiet-pull'], dirname(file));
   } catch (error) {

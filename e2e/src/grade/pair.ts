@@ -58,7 +58,11 @@ export class Pair {
   readonly ends: { a?: { code: number; ms: number }; b?: { code: number; ms: number } } = {};
   /** The calls and log lines of a success and a failure, as they really were. */
   readonly traces: Record<string, Trace> = {};
+  /** What is in the place of A, if anything is; and the same once B has found it. */
+  replacement: StandIn | undefined;
   standIn: StandIn | undefined;
+  /** Why B waits without end, once that is known: what would fail for the same reason is not told again. */
+  waits: string | undefined;
 
   constructor(stack: Stack, limits: Limits) {
     this.stack = stack;

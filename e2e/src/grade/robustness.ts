@@ -6,7 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { get } from '../http.ts';
 import type { Check } from './check.ts';
 import { linesFor, shown } from './lab.ts';
-import { blamesConnection, blamesRefusal, blamesTimeout, namesStatusCode, tellsOfFailure } from './log-line.ts';
+import {
+  blamesConnection,
+  blamesRefusal,
+  blamesTimeout,
+  namesStatus,
+  namesStatusCode,
+  tellsOfFailure,
+} from './log-line.ts';
 import { Fault, holds, NotApplicable, printable, type Exchange, type Pair } from './pair.ts';
 
 const robust = (check: Omit<Check, 'section'>): Check => ({ section: 'robustness', ...check });
@@ -71,7 +78,9 @@ const takesOddInput = robust({
       await speak(pair.stack[name].url, `GET ${path} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
 
       const health = await pair.ask(name, '/health');
-      if (health.answer?.status !== 200) throw new Fault(`${health.sent}, after odd input`, health.came, '200');
+      const before = pair.traces[`${name}/health`]?.answer?.status ?? 200;
+      if (health.answer?.status !== before)
+        throw new Fault(`${health.sent}, after odd input`, health.came, `${before}`);
       const lines = await pair.newLines(name, length, () => true);
       const forgery = lines.find((line) => line.trimStart().startsWith(forged));
       if (forgery) throw new Fault(`a msg with a line end`, `a log line of its own: "${forgery}"`, 'one line, escaped');
@@ -99,7 +108,9 @@ function logsTheNumber(name: 'a' | 'b'): Check {
       const path = name === 'a' ? '/echo' : '/call-echo';
       const { sent, answer, lines } = pair.traces[name + path]!;
       const own = linesFor(lines, path);
-      if (own.length === 0 || !answer) throw new NotApplicable('There are no lines to judge.');
+      if (!answer || !own.some((line) => namesStatus(line, answer.status))) {
+        throw new NotApplicable('No line tells any status.');
+      }
       if (!own.some((line) => namesStatusCode(line, answer.status))) {
         throw new Fault(sent, shown(own), `a log line with ${answer.status} in it`);
       }
@@ -115,6 +126,7 @@ const staysQuick = robust({
   why: 'Calls that wait one after the other make every caller wait for all others, and health checks with them.',
   mend: 'Serve requests in parallel: threads (ThreadingHTTPServer, gunicorn --threads), goroutines or async calls.',
   async run(pair) {
+    if (pair.waits) throw new NotApplicable(pair.waits);
     const { answerMs, healthMs } = pair.limits;
     const calls = Array.from({ length: CALLS }, () => pair.call('hello'));
     await sleep(100);
@@ -244,15 +256,17 @@ const asksOnce = standsIn({
 });
 
 /** What A does, in words, by the stand-in's name for it. */
-function notPassedOn(name: string, why: string, mend: string, behaviours: Record<string, string>) {
+function notPassedOn(name: string, why: string, mend: string, behaviours: Record<string, string>, waits?: string) {
   return standsIn({
     name,
     why,
     mend,
     async run(pair) {
+      if (waits && pair.waits) throw new NotApplicable(pair.waits);
       for (const [behaviour, what] of Object.entries(behaviours)) {
         const { sent, answer, came } = await callWith(pair, behaviour);
         if (!answer || !FAILED.includes(answer.status) || answer.ms > pair.limits.answerMs) {
+          if (!answer) pair.waits = waits;
           throw new Fault(`${sent}, and A ${what}`, came, `503 within ${pair.limits.answerMs / 1000} s`);
         }
       }
@@ -308,18 +322,21 @@ const misbehaviours = [
       halfheaders: 'stops in the middle of its headers',
       halfbody: 'stops in the middle of its body',
     },
+    "B's timeout does not cover the whole answer.",
   ),
   notPassedOn(
     'A trickling answer is a 503 in time',
     'A timeout that starts anew with each byte never ends when A sends one byte at a time, and neither does the call.',
     'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
     { trickle: 'answers a byte at a time' },
+    'B has no deadline for the whole call.',
   ),
   notPassedOn(
     'An endless answer is a 503 in time',
     "A body without an end fills B's memory until B is gone as well.",
     'Read at most a few kilobytes of the body, under the deadline of the whole call.',
     { endless: 'never stops answering' },
+    'B reads without end.',
   ),
 ];
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { get } from '../http.ts';
-import type { StandIn } from '../stack.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
 import { traceFailure, traceSuccess } from './lab.ts';
@@ -40,12 +39,10 @@ export const whenAIsStopped: Situation = {
   leave: (pair) => pair.restore(),
 };
 
-let replacement: StandIn | undefined;
-
 export const whenAIsReplaced: Situation = {
   name: 'when A is replaced by one that misbehaves',
   async enter(pair) {
-    const standIn = (replacement = await pair.stack.replaceA());
+    const standIn = (pair.replacement = await pair.stack.replaceA());
     const end = performance.now() + REPLACED_PATIENCE_MS;
     for (;;) {
       await pair.call('found', 2000);
@@ -58,7 +55,8 @@ export const whenAIsReplaced: Situation = {
   checks: robustness.whenAIsReplaced,
   async leave(pair) {
     pair.standIn = undefined;
-    await replacement?.putBack();
+    await pair.replacement?.putBack();
+    pair.replacement = undefined;
     await pair.restore();
   },
 };
