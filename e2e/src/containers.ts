@@ -72,7 +72,7 @@ class ContainerService implements Service {
       if (state === 'running' && this.url) return;
       if (state === 'running') return `${this.#name} publishes no port for its port ${this.#port}`;
       const lines = (await this.logs()).slice(-20);
-      return `${this.#name} is ${state} (exit code ${code}) and does not listen:\n${lines.join('\n')}`;
+      return `${this.#name} is ${state} (exit code ${code}) and does not listen; it said: ${lines.join('\n') || 'nothing'}`;
     });
   }
 

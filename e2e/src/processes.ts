@@ -62,7 +62,7 @@ class ProcessService implements Service {
     await untilUp(this.#name, this.url, async () => {
       const code = exitCode(child);
       if (code === undefined) return;
-      return `${this.#name} ended with code ${code} before it listened:\n${this.#output.slice(-2000)}`;
+      return `${this.#name} ended with code ${code} before it listened; it said: ${this.#output.slice(-2000) || 'nothing'}`;
     });
   }
 

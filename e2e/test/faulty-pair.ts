@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 const [role, fault] = process.argv.slice(2);
 const TIMEOUT_MS = 300;
 const MAX_BYTES = 64 * 1024;
+const UNREACHED = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'];
 const has = (name: string) => fault === name;
 
 type Reply = { status: number; body: unknown; error?: string };
@@ -53,14 +54,15 @@ async function callA(msg: string): Promise<string> {
   };
   call.on('error', () => {}); // whoever waits for the response or its body gets it too
   const timer = setTimeout(giveUp, has('no timeout') ? 2 ** 30 : TIMEOUT_MS, 'timeout');
+  if (has('a timeout for each read')) call.on('socket', (socket) => socket.on('data', () => timer.refresh()));
   try {
     const [response]: IncomingMessage[] = await once(call, 'response');
     if (has('a timeout for the headers alone')) clearTimeout(timer);
-    if (has('a timeout for each read')) response!.on('data', () => timer.refresh());
     const { statusCode } = response!;
-    if (has('redirects taken for success') ? statusCode! >= 400 : statusCode !== 200) {
-      if (!has('errors taken for success')) throw new Failed('bad status');
-    }
+    const isTaken = has('errors taken for success')
+      ? statusCode! >= 400
+      : has('redirects taken for success') && statusCode! < 400;
+    if (statusCode !== 200 && !isTaken) throw new Failed('bad status');
     let size = 0;
     response!.on('data', ({ length }: Buffer) => {
       if ((size += length) > MAX_BYTES && has('death by an endless answer')) process.exit(1);
@@ -74,7 +76,7 @@ async function callA(msg: string): Promise<string> {
   } catch (error) {
     if (error instanceof Failed || error instanceof TypeError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Failed(reason ?? (code === 'ECONNREFUSED' ? 'refused' : 'reset'), { cause: message });
+    throw new Failed(reason ?? (UNREACHED.includes(code!) ? 'refused' : 'reset'), { cause: message });
   } finally {
     clearTimeout(timer);
     call.destroy();
@@ -141,7 +143,7 @@ const server = createServer(async ({ url }, response) => {
   response.end(pasted ? `{"echo":"${msg}"}` : JSON.stringify(answer.body));
   log(target.pathname, answer, performance.now() - start, msg);
 });
-server.listen(Number(process.env.PORT), '127.0.0.1');
+server.listen(Number(process.env.PORT));
 
 process.on('SIGTERM', async () => {
   if (has('deaf to SIGTERM')) return;

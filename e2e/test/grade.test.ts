@@ -5,7 +5,7 @@ import { Pair } from '../src/grade/pair.ts';
 import { commandStack, freePort } from '../src/processes.ts';
 
 const LIMITS = { answerMs: 1500, goneMs: 1500, healthMs: 500, recoveryMs: 2000 };
-const AT_ONCE = 3; // a grade mostly waits
+const AT_ONCE = 4; // a grade mostly waits
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const NODE = `exec '${process.execPath}' faulty-pair.ts`;

@@ -57,7 +57,7 @@ export const blamesRefusal = (lines: string[]) => lines.some((line) => /refused|
 /** Whether the lines give as the reason that there was nobody to connect to. */
 export const blamesConnection = (lines: string[]) =>
   lines.some((line) =>
-    /refus|connect|unreach|resolv|resolution|lookup|dns|no such host|not known|ENOTFOUND|EAI_AGAIN|EHOST|ENETUNREACH|no route|\bdown\b|offline|unavailable/i.test(
+    /refus|connect|unreach|resolv|resolution|lookup|dns|no such host|not known|ENOTFOUND|EAI_AGAIN|EHOST|ENETUNREACH|no route|network|\bdown\b|offline|unavailable/i.test(
       line,
     ),
   );

@@ -328,7 +328,7 @@ const misbehaviours = [
     'A trickling answer is a 503 in time',
     'A timeout that starts anew with each byte never ends when A sends one byte at a time, and neither does the call.',
     'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
-    { trickle: 'answers a byte at a time' },
+    { trickle: 'answers a byte at a time', trickledbody: 'answers the body a byte at a time' },
     'B has no deadline for the whole call.',
   ),
   notPassedOn(

@@ -12,13 +12,17 @@ export function rubric(results: Result[], stream: NodeJS.WritableStream): string
     'not applicable': style('dim', 'n/a '),
   };
   const lines: string[] = [];
+  let told = '';
   for (const [section, title] of Object.entries(SECTIONS)) {
     const own = results.filter((result) => result.section === section);
     const { passed, of } = score(own);
     lines.push('', style('bold', `${title}: ${passed} of ${of}`));
     for (const { verdict, name, sent, came, expected, because, why, mend } of own) {
-      lines.push(`  ${MARKS[verdict]}  ${name}${because ? style('dim', ` (${because})`) : ''}`);
-      if (verdict !== 'fail') continue;
+      const isTold = verdict === 'fail' && told === `${sent} ${came}`;
+      const note = isTold ? 'for the same reason' : because;
+      lines.push(`  ${MARKS[verdict]}  ${name}${note ? style('dim', ` (${note})`) : ''}`);
+      if (verdict !== 'fail' || isTold) continue;
+      told = `${sent} ${came}`;
       for (const [label, text] of Object.entries({ sent, came, expected, why, mend })) {
         lines.push(`          ${style('dim', label.padEnd(8))}  ${text}`);
       }
