@@ -33,8 +33,8 @@ function trickle(socket: Socket, answer: string, atOnce: number) {
 /** Named after what A does; each gets the connection once a whole request has come. */
 const behaviours: Record<string, (socket: Socket) => void> = {
   silence: () => {},
-  trickle: (socket) => trickle(socket, http('200 OK', echo('trickle').padEnd(4000)), 0),
-  trickledbody: (socket) => trickle(socket, http('200 OK', echo('trickledbody').padEnd(4000)), 150),
+  trickle: (socket) => trickle(socket, http('200 OK', echo('trickle').padStart(4000)), 0),
+  trickledbody: (socket) => trickle(socket, http('200 OK', echo('trickledbody').padStart(4000)), 150),
   halfheaders: (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: appl'),
   halfbody: (socket) => socket.write(http('200 OK', echo('halfbody')).slice(0, -6)),
   endless(socket) {

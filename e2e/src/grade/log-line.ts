@@ -5,7 +5,8 @@ const UNIT = '(?:ns|us|µs|μs|ms|s|secs?|seconds?|millis\\w*|micros\\w*)';
 const LATENCY = new RegExp(
   [
     String.raw`(?<![\w.:])${NUMBER}(?:e-\d+)?\s?${UNIT}\b`, // 1.2ms, 0.003 s
-    String.raw`(?:latency|duration|elapsed|took|dur|rtt|time_?taken|(?:response|request|process\w*)[_ ]?time|time_?m?s|\bms)\w*["']?\s*[=:\s]\s*["']?[<~]?${NUMBER}`,
+    String.raw`(?:latency|duration|elapsed|took|dur|rtt?|time_?taken|(?:response|request|process\w*)[_ ]?time|time_?m?s|\bms)\w*["']?\s*[=:\s]\s*["']?[<~]?${NUMBER}`,
+    String.raw`\btime["']?\s*[=:]\s*["']?\d{1,6}(?:\.\d+)?(?![\d:.T-])`, // and not a clock's
     String.raw`(?<=^|[\s,|])\d{1,5}\.\d+(?=$|[\s,|])`, // a fraction that stands by itself
   ].join('|'),
   'i',

@@ -111,8 +111,9 @@ export class Pair {
     const end = performance.now() + LOG_PATIENCE_MS;
     for (;;) {
       const lines = (await this.stack[name].logs()).slice(count);
-      if (isEnough(lines) || performance.now() > end) return lines;
-      await sleep(50);
+      const isLast = isEnough(lines) || performance.now() > end;
+      await sleep(isLast ? 100 : 50); // one that is on its way through the other stream still counts
+      if (isLast) return (await this.stack[name].logs()).slice(count);
     }
   }
 
