@@ -5,7 +5,8 @@ const UNIT = '(?:ns|us|µs|μs|ms|s|secs?|seconds?|millis\\w*|micros\\w*)';
 const LATENCY = new RegExp(
   [
     String.raw`(?<![\w.:])${NUMBER}(?:e-\d+)?\s?${UNIT}\b`, // 1.2ms, 0.003 s
-    String.raw`(?:latency|duration|elapsed|took|dur|rtt?|time_?taken|(?:response|request|process\w*)[_ ]?time|time_?m?s|\bms)\w*["']?\s*[=:\s]\s*["']?[<~]?${NUMBER}`,
+    String.raw`(?:latency|duration|elapsed|took)\w*["']?[\s=:]\s*["']?[<~]?${NUMBER}`, // latency=3, took 3
+    String.raw`(?:dur|rtt?|time_?taken|(?:response|request|process\w*)[_ ]?time|time_?m?s|\bms)\w*["']?\s*[=:]\s*["']?${NUMBER}`,
     String.raw`\btime["']?\s*[=:]\s*["']?\d{1,6}(?:\.\d+)?(?![\d:.T-])`, // and not a clock's
     String.raw`(?<=^|[\s,|])\d{1,5}\.\d+(?=$|[\s,|])`, // a fraction that stands by itself
   ].join('|'),
@@ -25,7 +26,10 @@ export function namesEndpoint(line: string, path: string): boolean {
 }
 
 export const namesStatusCode = (line: string, status: number) =>
-  new RegExp(String.raw`(?<!\d|[.]|\d[:/-])${status}(?!\d|[.:/-]\d|\s?(?:ns|us|µs|μs|ms|s)\b)`).test(line);
+  // What is a latency is no status, even of the same number.
+  new RegExp(String.raw`(?<!\d|[.]|\d[:/-])${status}(?!\d|[.:/-]\d|\s?(?:ns|us|µs|μs|ms|s)\b)`).test(
+    line.replace(new RegExp(LATENCY, 'gi'), ''),
+  );
 
 /** A status as HTTP's number or, as the lab's own starter code has it, as a word in a field of that name. */
 export const namesStatus = (line: string, status: number) => namesStatusCode(line, status) || STATUS_WORD.test(line);
