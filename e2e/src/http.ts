@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { request, type OutgoingHttpHeaders } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+
+const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface Answer {
   status: number;
@@ -12,14 +13,27 @@ export interface Answer {
   ms: number;
 }
 
-/** One GET on a connection of its own. Rejects when no answer comes: the service is not there, or hangs for 15 s. */
-export async function get(url: string, headers: OutgoingHttpHeaders = {}): Promise<Answer> {
+/**
+ * One request (a GET, unless told otherwise) on a connection of its own. Rejects when no whole answer comes within
+ * `timeoutMs`, when it is not HTTP, or is longer than 1 MiB.
+ */
+export async function get(
+  url: string,
+  headers: OutgoingHttpHeaders = {},
+  { timeoutMs = 15_000, method = 'GET' } = {},
+): Promise<Answer> {
   const start = performance.now();
-  const call = request(url, { headers, agent: false, signal: AbortSignal.timeout(15_000) }).end();
-  const [response] = await once(call, 'response');
-  const body = await text(response);
+  const call = request(url, { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) }).end();
+  const [response]: IncomingMessage[] = await once(call, 'response');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response!) {
+    chunks.push(chunk);
+    if ((size += chunk.length) > MAX_BODY_BYTES) throw new Error('The answer is longer than 1 MiB.');
+  }
+  const body = Buffer.concat(chunks).toString();
   const ms = performance.now() - start;
-  return { status: response.statusCode, headers: response.headers, body, json: parse(body), ms };
+  return { status: response!.statusCode!, headers: response!.headers, body, json: parse(body), ms };
 }
 
 function parse(body: string): unknown {

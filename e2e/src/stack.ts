@@ -5,9 +5,9 @@ import { get } from './http.ts';
 export interface Service {
   /** Where it is reached from here, such as `http://127.0.0.1:32768`; may change with each start. */
   url: string;
-  /** Resolves once the service answers `/health`. */
+  /** Resolves once the service answers `/health`; rejects when it ends instead, or does not answer within 30 s. */
   start(): Promise<void>;
-  /** SIGTERM, with the substrate's patience (10 s) and then SIGKILL. Resolves to the exit code. */
+  /** SIGTERM, with the substrate's patience (10 s) and then SIGKILL. Resolves to the exit code, 128 + n for signal n. */
   stop(): Promise<number>;
   /** SIGKILL. */
   kill(): Promise<void>;
@@ -24,8 +24,17 @@ export interface Service {
 export interface Stack {
   a: Service;
   b: Service;
+  /** Stops A at once and lets `stand-in.ts` answer at its address, until it is put back. */
+  replaceA(): Promise<StandIn>;
   /** Removes whatever the stack was made of, in whatever state it is. */
   down(): Promise<void>;
+}
+
+export interface StandIn {
+  /** Where it is reached from here. */
+  url: string;
+  /** Resolves once A answers again. */
+  putBack(): Promise<void>;
 }
 
 /** The log lines that are JSON objects; what is not (a warning of the runtime's) is left out. */
@@ -48,6 +57,25 @@ export async function until<T>(what: string, attempt: () => Promise<T | undefine
 export async function isHealthy(url: string): Promise<boolean> {
   const answer = await get(`${url}/health`).catch(() => undefined);
   return answer?.status === 200;
+}
+
+/**
+ * Resolves once `/health` of the service at `url` answers 200, or has answered something else, be it no HTTP, for 3 s:
+ * what it answers is for others to judge. Rejects with the reason when `ended` gives one, or after 30 s.
+ */
+export async function untilUp(name: string, url: string, ended: () => Promise<string | undefined>): Promise<void> {
+  let firstAnswer = Infinity;
+  const isUp = async () => {
+    const answer = await get(`${url}/health`, {}, { timeoutMs: 3000 }).catch((error: NodeJS.ErrnoException) => error);
+    const isAnswer = !(answer instanceof Error);
+    if (isAnswer && answer.status === 200) return true;
+    if (isAnswer || answer.code?.startsWith('HPE_')) firstAnswer = Math.min(firstAnswer, performance.now());
+    if (performance.now() - firstAnswer > 3000) return true;
+    const end = await ended();
+    if (end) throw new Error(end);
+    return false;
+  };
+  await until(`${name} to answer ${url}/health`, isUp, 30_000);
 }
 
 const leftovers = new Set<() => void>();

@@ -24,14 +24,17 @@ function drip(socket: Socket, everyMs: number, piece: () => string) {
   socket.once('close', () => clearInterval(timer));
 }
 
+function trickle(socket: Socket, answer: string, atOnce: number) {
+  let sent = atOnce;
+  socket.write(answer.slice(0, atOnce));
+  drip(socket, 50, () => answer[sent++] ?? '');
+}
+
 /** Named after what A does; each gets the connection once a whole request has come. */
 const behaviours: Record<string, (socket: Socket) => void> = {
   silence: () => {},
-  trickle(socket) {
-    const answer = http('200 OK', echo('trickle').padEnd(4000));
-    let sent = 0;
-    drip(socket, 50, () => answer[sent++] ?? '');
-  },
+  trickle: (socket) => trickle(socket, http('200 OK', echo('trickle').padStart(4000)), 0),
+  trickledbody: (socket) => trickle(socket, http('200 OK', echo('trickledbody').padStart(4000)), 150),
   halfheaders: (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: appl'),
   halfbody: (socket) => socket.write(http('200 OK', echo('halfbody')).slice(0, -6)),
   endless(socket) {

@@ -2,11 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { dockerProblem, startContainers } from '../src/containers.ts';
+import type { Situation } from '../src/grade/check.ts';
+import { traceFailure } from '../src/grade/lab.ts';
+import { Pair } from '../src/grade/pair.ts';
+import { whenAHangs, whenAIsReplaced, whenAIsStopped, whenBIsStopped, withBothUp } from '../src/grade/situations.ts';
 import { get } from '../src/http.ts';
 import { startProcesses } from '../src/processes.ts';
 import { isHealthy, jsonLogs, until, type Stack } from '../src/stack.ts';
 
 const DEADLINE_MS = 1000;
+const LIMITS = { answerMs: DEADLINE_MS + 500, goneMs: DEADLINE_MS + 500, healthMs: 100, recoveryMs: 1000 };
 
 describe('Two services as two processes', () => specification(startProcesses));
 
@@ -21,11 +26,12 @@ else if (process.env.CI) {
 /** What must hold wherever the two services run. */
 function specification(startStack: () => Promise<Stack>) {
   let stack: Stack;
-  let lifeOfB: string;
+  let pair: Pair;
 
   before(async function () {
     this.timeout(300_000);
     stack = await startStack();
+    pair = new Pair(stack, LIMITS);
   });
 
   afterEach(async function () {
@@ -75,97 +81,91 @@ function specification(startStack: () => Promise<Stack>) {
 
   const recovered = async () => (await call('back?')).status === 200;
 
-  describe('with both up', () => {
-    it('brings a message through B to A and back', expectSuccess);
-
-    it('answers for the health of each', async () => {
-      for (const { url } of [stack.a, stack.b]) {
-        expect(await get(`${url}/health`)).to.deep.include({ status: 200, json: { status: 'ok' } });
-      }
-    });
-
-    it('lets A be asked directly', async () => {
-      expect(await get(`${stack.a.url}/echo?msg=hello`)).to.deep.include({ status: 200, json: { echo: 'hello' } });
-    });
-
-    it('logs one line for the call in each service, under one request id', async () => {
-      const id = randomUUID();
-      await call('hello', { 'x-request-id': id });
-      const inA = await linesOf('a', id);
-      const inB = await linesOf('b', id);
-      expect([inA.length, inB.length]).to.deep.equal([1, 1]);
-      expect(inA[0]).to.include({ service: 'service-a', level: 'info', endpoint: '/echo', status: 200 });
-      expect(inB[0]).to.include({ service: 'service-b', level: 'info', endpoint: '/call-echo', status: 200 });
-      expect(inA[0]!.latency_ms).to.be.at.most(inB[0]!.upstream_latency_ms);
-      expect(inB[0]!.upstream_latency_ms).to.be.at.most(inB[0]!.latency_ms);
-    });
-  });
-
-  for (const time of ['once', 'a second time']) {
-    describe(`when A is stopped ${time}`, () => {
-      before(async function () {
-        this.timeout(30_000);
-        lifeOfB = await stack.b.life();
-        expect(await stack.a.stop(), "A's exit code").to.equal(0);
-      });
-
-      it('answers 503 with the reason, within the deadline, and logs why', async () => {
-        expect(await expectFailure('dns', 'refused')).to.be.below(DEADLINE_MS + 50);
-      });
-
-      it('keeps B healthy', async () => {
-        expect(await isHealthy(stack.b.url)).to.equal(true);
-      });
-
-      it('recovers by itself once A is started, without a restart of B', async function () {
-        this.timeout(30_000);
-        await stack.a.start();
-        await until('B to answer 200 again', recovered, 1000);
-        await expectSuccess();
-        expect(await stack.b.life()).to.equal(lifeOfB);
-      });
+  /** What the grade demands of anybody's pair, and behind it what is ours alone. */
+  function demand(
+    { name, enter, checks, leave }: Situation,
+    { ours = () => {}, as = name, by = enter }: { ours?: () => void; as?: string; by?: (pair: Pair) => Promise<void> },
+  ) {
+    describe(as, function () {
+      this.timeout(60_000);
+      before(() => by(pair));
+      ours();
+      for (const check of checks) it(check.name, () => check.run(pair));
+      after(() => leave(pair));
     });
   }
 
-  describe('when A hangs', () => {
-    before(() => stack.a.pause());
+  demand(withBothUp, {
+    ours() {
+      it('brings a message through B to A and back', expectSuccess);
 
-    it('answers 503 at the deadline', async () => {
-      expect(await expectFailure('timeout')).to.be.within(DEADLINE_MS - 10, DEADLINE_MS + 50);
-    });
+      it('answers for the health of each', async () => {
+        for (const { url } of [stack.a, stack.b]) {
+          expect(await get(`${url}/health`)).to.deep.include({ status: 200, json: { status: 'ok' } });
+        }
+      });
 
-    it("keeps B's health quick while calls wait", async () => {
-      const calls = Array.from({ length: 20 }, () => call('hello'));
-      await sleep(100);
-      const { status, ms } = await get(`${stack.b.url}/health`);
-      expect(status).to.equal(200);
-      expect(ms).to.be.below(100);
-      for (const { status } of await Promise.all(calls)) expect(status).to.equal(503);
-    });
+      it('lets A be asked directly', async () => {
+        expect(await get(`${stack.a.url}/echo?msg=hello`)).to.deep.include({ status: 200, json: { echo: 'hello' } });
+      });
 
-    it('answers 200 again once A goes on', async () => {
-      await stack.a.resume();
-      await until('B to answer 200 again', recovered, 1000);
-      await expectSuccess();
-    });
+      it('logs one line for the call in each service, under one request id', async () => {
+        const id = randomUUID();
+        await call('hello', { 'x-request-id': id });
+        const inA = await linesOf('a', id);
+        const inB = await linesOf('b', id);
+        expect([inA.length, inB.length]).to.deep.equal([1, 1]);
+        expect(inA[0]).to.include({ service: 'service-a', level: 'info', endpoint: '/echo', status: 200 });
+        expect(inB[0]).to.include({ service: 'service-b', level: 'info', endpoint: '/call-echo', status: 200 });
+        expect(inA[0]!.latency_ms).to.be.at.most(inB[0]!.upstream_latency_ms);
+        expect(inB[0]!.upstream_latency_ms).to.be.at.most(inB[0]!.latency_ms);
+      });
+    },
   });
 
-  describe('when A is killed', () => {
-    before(() => stack.a.kill());
-
+  const failsAtOnce = () => {
     it('answers 503 with the reason, within the deadline, and logs why', async () => {
       expect(await expectFailure('dns', 'refused')).to.be.below(DEADLINE_MS + 50);
     });
+  };
 
-    it('keeps B healthy', async () => {
-      expect(await isHealthy(stack.b.url)).to.equal(true);
+  for (const time of ['once', 'a second time']) {
+    demand(whenAIsStopped, {
+      as: `when A is stopped ${time}`,
+      ours() {
+        failsAtOnce();
+        it('ended with exit code 0', () => expect(pair.ends.a!.code).to.equal(0));
+      },
     });
+  }
 
-    it('recovers by itself once A is started', async () => {
-      await stack.a.start();
-      await until('B to answer 200 again', recovered, 1000);
-      await expectSuccess();
-    });
+  const labOnly = whenAIsStopped.checks.filter(({ section }) => section === 'lab');
+  demand(
+    { ...whenAIsStopped, checks: labOnly },
+    {
+      as: 'when A is killed',
+      by: async () => {
+        await stack.a.kill();
+        await traceFailure(pair, 'gone');
+      },
+      ours: failsAtOnce,
+    },
+  );
+
+  demand(whenAHangs, {
+    ours() {
+      it('answers 503 at the deadline', async () => {
+        expect(await expectFailure('timeout')).to.be.within(DEADLINE_MS - 10, DEADLINE_MS + 50);
+      });
+    },
+  });
+
+  demand(whenAIsReplaced, {});
+
+  demand(whenBIsStopped, {
+    ours() {
+      it('ended with exit code 0', () => expect(pair.ends.b!.code).to.equal(0));
+    },
   });
 
   describe('when B is started while A is away', () => {
