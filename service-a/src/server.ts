@@ -39,10 +39,10 @@ const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connect
 const server = createServer(limits, answer);
 server.timeout = STALL_MS;
 server.on('checkExpectation', answer); // or Node answers 417 to `Expect: anything`, past the log
-// Or Node drops a CONNECT without an answer.
+// Or Node ends the connection of a CONNECT without an answer.
 server.on('connect', (_request, socket) => {
-  const refusal = 'HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n';
-  socket.on('error', () => {}).end(refusal, () => socket.destroy());
+  socket.write('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n');
+  socket.destroy();
 });
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),

@@ -37,7 +37,7 @@ function wholeNumber(name: string, fallback: number, min: number, max: number) {
 const port = wholeNumber('PORT', 8081, 0, 65535);
 const timeoutMs = wholeNumber('SERVICE_A_TIMEOUT_MS', 1000, 1, 60000);
 const isHttpOrigin = (value: string) =>
-  value.startsWith('http:') && URL.parse('/', value)?.href === URL.parse(value)?.href;
+  URL.canParse(value) && value.startsWith('http:') && URL.parse('/', value)?.href === URL.parse(value)?.href;
 const serviceAUrl = setting('SERVICE_A_URL', 'http://localhost:8080', 'like http://service-a:8080', isHttpOrigin);
 const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));
@@ -48,10 +48,10 @@ const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connect
 const server = createServer(limits, answer);
 server.timeout = timeoutMs + STALL_MS; // not to be taken for a wait for A
 server.on('checkExpectation', answer); // or Node answers 417 to `Expect: anything`, past the log
-// Or Node drops a CONNECT without an answer.
+// Or Node ends the connection of a CONNECT without an answer.
 server.on('connect', (_request, socket) => {
-  const refusal = 'HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n';
-  socket.on('error', () => {}).end(refusal, () => socket.destroy());
+  socket.write('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n');
+  socket.destroy();
 });
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),
