@@ -29,10 +29,11 @@ for (const what of notMeasured) console.log(`Not measured: ${what}`);
 if (values.json) await writeFile(values.json, JSON.stringify(report, undefined, 2) + '\n');
 if (values.svg) await writeFile(values.svg, chart(report));
 
+// In every round, so that a machine which is busy with other things for a second does not count.
 const farOff = figures.flatMap(({ name, targets }) =>
-  targets.filter(({ of, value, atMost }) => of !== 'limit' && value > 2 * atMost).map(({ of }) => `${name} (÷ ${of})`),
+  targets.filter(({ of, best, atMost }) => of !== 'limit' && best > 2 * atMost).map(({ of }) => `${name} (÷ ${of})`),
 );
 if (values.quick && farOff.length > 0) {
-  console.error(`More than twice the target: ${farOff.join('; ')}.`);
+  console.error(`More than twice the target in every round: ${farOff.join('; ')}.`);
   process.exitCode = 1;
 }
