@@ -62,6 +62,16 @@ export class Figures {
   }
 }
 
+/**
+ * The ratios that were more than twice their target in every round. In every one, so that a machine which is busy with
+ * other things for a second does not count; limits in ms or MB are left out, so that a slow machine does not either.
+ */
+export function farOff(figures: Figure[]): string[] {
+  return figures.flatMap(({ name, targets }) =>
+    targets.filter(({ of, best, atMost }) => of !== 'limit' && best > 2 * atMost).map(({ of }) => `${name} (÷ ${of})`),
+  );
+}
+
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
