@@ -8,8 +8,8 @@ import { createServiceA } from './service-a-client.ts';
 
 const DRAIN_MS = 5000; // for requests in flight when told to stop; well inside the 10 s that Docker gives
 
-// V8 allocates what has outlived a collection in the old generation. A call in flight does, dies soon after, and from
-// there keeps its younger parts alive: each scavenge would promote megabytes of finished calls.
+// Where objects tend to outlive a collection, V8 comes to allocate them in the old generation at once. The state of a
+// call in flight does, dies soon after, and from there makes each scavenge promote the younger objects it points to.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 const logger = createLogger('service-b');
