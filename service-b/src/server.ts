@@ -12,8 +12,8 @@ const HEADERS_MS = 5000; // for a caller to send the head of a request; Node ans
 const REQUEST_MS = 10_000; // for the whole request
 const STALL_MS = 7000; // for an answer to wait for a caller who does not read it; Node may take twice as long
 
-// V8 allocates what has outlived a collection in the old generation. A call in flight does, dies soon after, and from
-// there keeps its younger parts alive: each scavenge would promote megabytes of finished calls.
+// Where objects tend to outlive a collection, V8 comes to allocate them in the old generation at once. The state of a
+// call in flight does, dies soon after, and from there makes each scavenge promote the younger objects it points to.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 const logger = createLogger('service-b');

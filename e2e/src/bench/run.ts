@@ -67,9 +67,9 @@ export async function runQuick(progress: Progress): Promise<Report> {
   const figures = new Figures();
   const a = await startWarm('a', undefined, progress);
   const b = await startWarm('b', a.product.url, progress);
-  for (const round of rounds(3, figures, progress)) {
-    await callsAtConnections(round, 'b', b, [32], 1.5);
-    await callsAtConnections(round, 'a', a, [32], 1);
+  for (const round of rounds(4, figures, progress)) {
+    await callsAtConnections(round, 'b', b, [32], 1.2);
+    await callsAtConnections(round, 'a', a, [32], 0.8);
   }
   for (const variant of VARIANTS) await Promise.all([a[variant].end(), b[variant].end()]);
   return report(figures, []);
