@@ -103,7 +103,7 @@ class ProcessService implements Service {
     }
   }
 
-  /** Also of a process that has ended already. Output that it left behind is read to its end. */
+  /** Also of a process that has ended by itself. Output that it left behind is read to its end. */
   async #end(signal: NodeJS.Signals, patienceMs: number): Promise<number> {
     const child = this.#child;
     if (!child) return 0;
@@ -121,6 +121,7 @@ class ProcessService implements Service {
     if (!hasObeyed) await wait(KILL_PATIENCE_MS);
     if (!isClosed) await Promise.race([once(child, 'close'), sleep(200)]);
     this.#forget();
+    this.#child = undefined; // its number may soon be another's
     return patienceMs > 0 && !hasObeyed ? 128 + constants.signals.SIGKILL : (exitCode(child) ?? 128);
   }
 }

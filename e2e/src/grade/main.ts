@@ -106,9 +106,10 @@ function whatComposeSaid({ stderr, message }: Error & { stderr?: string }): stri
   return `Compose could not start the pair: ${lines.at(-1)}`;
 }
 
+/** One line that writes itself over, on a terminal only. */
 function showProgress(done: number, of: number, what: string) {
-  if (process.stderr.isTTY)
-    process.stderr.write(`\r\x1b[K${done}/${of} ${what}`.slice(0, (process.stderr.columns ?? 80) + 3));
+  const { isTTY, columns } = process.stderr;
+  if (isTTY) process.stderr.write(`\r\x1b[K${`${done}/${of} ${what}`.slice(0, (columns || 80) - 1)}`);
 }
 
 async function main(): Promise<number> {
@@ -121,7 +122,7 @@ async function main(): Promise<number> {
   if (!(seconds > 0 && seconds <= 60))
     throw new Unusable(`--timeout is ${values.timeout}; it must be more than 0 and at most 60.`);
 
-  showProgress(0, 0, 'building and starting the pair');
+  if (process.stderr.isTTY) process.stderr.write('building and starting the pair');
   const { stack, stopCommand } = await stackOf(values);
   // Half a second more than was promised, so that a timeout of exactly as much counts.
   const limits = { answerMs: seconds * 1000 + 500, goneMs: 30_000, healthMs: 1000, recoveryMs: 15_000 };
