@@ -56,7 +56,7 @@ server.on('connect', (_request, socket) => {
 server.once('error', ({ code }: NodeJS.ErrnoException) =>
   die(`Cannot listen on port ${port} (${code}); stop what uses it, or set PORT to another.`),
 );
-server.listen(port, () => logger.info(server.address(), 'listening'));
+server.listen({ port, backlog: 4096 }, () => logger.info(server.address(), 'listening'));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
