@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { got, TimeoutError, type RequestError } from 'got';
+import got, { TimeoutError, type RequestError } from 'got';
 import { dnsLookup } from './dns-lookup.ts';
 
 /** As many as B can begin within 0.25 s; more at once would all be late. */
@@ -13,7 +13,12 @@ const FAILURES = {
   dns: ['Service A has no address: its name could not be resolved.'],
   refused: ['Service A refused the connection: nothing listens on its port.', 'ECONNREFUSED'],
   unreachable: ['Service A could not be reached over the network.', 'EHOSTUNREACH', 'ENETUNREACH'],
-  reset: ['Service A broke the connection before its whole answer came.', 'ECONNRESET', 'EPIPE'],
+  reset: [
+    'Service A broke the connection before its whole answer came.',
+    'ECONNRESET',
+    'EPIPE',
+    'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+  ],
   timeout: ['Service A did not give its whole answer within the deadline.'],
   bad_status: ['Service A answered with a status other than 200.'],
   bad_body: ['Service A answered 200, but with something that is not an echo.'],

@@ -217,7 +217,11 @@ describe('Service B', () => {
       'closes without an answer': [(s) => s.end(), 'reset', 'ECONNRESET'],
       'resets the connection without an answer': [(s) => s.resetAndDestroy(), 'reset', 'ECONNRESET'],
       'closes in the middle of its headers': [(s) => s.end('HTTP/1.1 200 OK\r\nContent-'), 'reset', 'ECONNRESET'],
-      'closes in the middle of its body': [(s) => s.end(http('200 OK', echo).slice(0, -3)), 'reset', 'ECONNRESET'],
+      'closes in the middle of its body': [
+        (s) => s.end(http('200 OK', echo).slice(0, -3)),
+        'reset',
+        'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+      ],
       'closes before the last chunk': [(s) => s.end(`${chunked}5\r\n{"ech\r\n`), 'reset', 'ECONNRESET'],
       'resets in the middle of its body': [
         (s) => s.write(`${chunked}5\r\n{"ech\r\n`, () => setTimeout(() => s.resetAndDestroy(), 20)),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Router } from '@koa/router';
-import { got } from 'got';
+import got from 'got';
 import Koa from 'koa';
 import { pino } from 'pino';
 
