@@ -6,6 +6,7 @@ import { callMany, closedLoop, openLoop, type Outcome } from './load.ts';
 import { startServer, VARIANTS, type Server, type Variant } from './servers.ts';
 
 const DEADLINE_MS = 1000;
+const WARM_UP_CALLS = 15_000; // not seconds: a slow machine's code must be as well compiled as a fast one's
 
 /** Tells people what is being measured now. */
 export type Progress = (step: string) => void;
@@ -31,7 +32,7 @@ export async function startWarm(
   for (const variant of VARIANTS) {
     progress(`service ${service.toUpperCase()}: starting and warming up ${variant}`);
     servers[variant] = await startServer(service, variant, serviceAUrl ? { SERVICE_A_URL: serviceAUrl } : {});
-    await closedLoop(servers[variant].url + PATHS[service], 32, 3);
+    await callMany(servers[variant].url + PATHS[service], WARM_UP_CALLS);
   }
   return servers;
 }
