@@ -116,13 +116,13 @@ export const acts: Act[] = [
   {
     title: 'Without a resolver',
     story:
-      "A is stopped, and the DNS server that Docker would ask about its name reads and never replies. B's own lookup gives up after 0.5 s and blocks nothing.",
+      "A is stopped, and the DNS server that Docker would ask about its name reads and never replies. B's own lookup gives up after 0.8 s and blocks nothing.",
     breaks: [
       `docker run --detach --rm --name two-services-silent-dns --network two-services_default ${IMAGE} node -e "${SILENT_SERVER}"`,
       "SILENT_DNS=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' two-services-silent-dns) docker compose -f docker-compose.yml -f e2e/silent-dns.yml up --detach --wait service-b",
       stop,
     ],
-    calls: hello('has no name and nobody says so', ['dns'], 700),
+    calls: hello('has no name and nobody says so', ['dns'], 950),
     cures: [start],
   },
   {

@@ -53,11 +53,12 @@ describeWithDocker('Two services in two containers, under load', function () {
       }
     });
 
-    // The caller of 2,000 shares two cores with B, and with whatever else runs there: the best round counts.
-    it('answers every one within the deadline and 250 ms', () => {
+    // From outside, through Docker's forwarding of ports, by a caller who shares two cores with all of it: the best round
+    // counts, and half of the half second is theirs.
+    it('answers every one within the deadline and half a second', () => {
       const slowest = rounds.map(({ answers }) => Math.max(...answers.map(({ ms }) => ms)));
       expect(Math.min(...slowest), `the slowest answers of each round: ${slowest.map(Math.round)}`).to.be.at.most(
-        DEADLINE_MS + 250,
+        DEADLINE_MS + 500,
       );
     });
 

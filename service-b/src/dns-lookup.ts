@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
-const SILENCE_MS = 500;
+const SILENCE_MS = 800;
 const resolver = new Resolver({ timeout: 200, tries: 2 }); // gives up by itself too, but after anything from 0.4 to 1 s
 const underWay = new Map<string, Promise<LookupAddress[]>>();
 
 /**
- * Finds a host's addresses in /etc/hosts or by DNS, and gives up on a silent resolver after 0.5 s. Calls that need a
+ * Finds a host's addresses in /etc/hosts or by DNS, and gives up on a silent resolver after 0.8 s. Calls that need a
  * name at the same time share one lookup; none is kept for later, as A may come back at another address. Node's own
  * lookup, getaddrinfo, would block a thread for several seconds on each name, two at a time, and keep the lookups
  * behind them waiting even after the resolver is back.

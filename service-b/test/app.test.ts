@@ -327,12 +327,12 @@ describe('Service B', () => {
     });
   });
 
-  describe('when 512 of its calls to A are in flight', () => {
+  describe('when 256 of its calls to A are in flight', () => {
     it('answers 503 and overloaded to more, at once and without asking A', async () => {
       const { url, requests, close } = (standIn = await startStandIn(() => {}));
       await startB(createServiceA(url, 20 * DEADLINE_MS));
-      const waiting = Array.from({ length: 512 }, () => ask('/call-echo'));
-      while (requests.length < 512) await sleep(1);
+      const waiting = Array.from({ length: 256 }, () => ask('/call-echo'));
+      while (requests.length < 256) await sleep(1);
       const { status, json, ms } = await ask('/call-echo?msg=x', { headers: { 'x-request-id': 'shed' } });
       expect(status).to.equal(503);
       expect(json).to.include({ service_b: 'overloaded', service_a: 'not asked', reason: 'overloaded' });
@@ -341,7 +341,7 @@ describe('Service B', () => {
       expect((await ask('/health')).status).to.equal(200);
       close();
       for (const { json } of await Promise.all(waiting)) expect(json.reason).to.equal('reset');
-      expect(requests).to.have.length(512);
+      expect(requests).to.have.length(256);
       expect(lines.find((line) => line.request_id === 'shed')).to.include({ level: 'error', reason: 'overloaded' });
     });
 
