@@ -1,8 +1,7 @@
 import { expect } from 'chai';
-import { dockerProblem, startContainers, type ContainerService } from '../src/containers.ts';
+import { startContainers, type ContainerService } from '../src/containers.ts';
 import { until } from '../src/stack.ts';
-
-const describeWithDocker = dockerProblem() && !process.env.CI ? describe.skip : describe;
+import { describeWithDocker } from './with-docker.ts';
 
 describeWithDocker('The walls of each container', () => {
   let stack: Awaited<ReturnType<typeof startContainers>>;

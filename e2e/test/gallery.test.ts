@@ -1,15 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { dockerProblem } from '../src/containers.ts';
 import { acts, perform, type Performance } from '../src/gallery.ts';
 import { galleryPage, galleryTable, replaceTable } from '../src/gallery-page.ts';
 import { newReader, settled, type Reader } from '../src/reader.ts';
+import { describeWithDocker } from './with-docker.ts';
 
 const PAGE = fileURLToPath(new URL('../GALLERY.md', import.meta.url));
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
-
-const describeWithDocker = dockerProblem() && !process.env.CI ? describe.skip : describe;
 
 describeWithDocker('The failure gallery', function () {
   this.timeout(120_000);

@@ -1,16 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { dockerProblem, startContainers } from '../src/containers.ts';
+import { startContainers } from '../src/containers.ts';
 import { drawOutage } from '../src/outage-chart.ts';
 import { callsIn, measureOutage, outcomesIn, type Outage, type Phase } from '../src/outage.ts';
+import { describeWithDocker } from './with-docker.ts';
 
 const PICTURE = fileURLToPath(new URL('../outage.svg', import.meta.url));
 const DEADLINE_MS = 1000;
 const LATE_MS = 250; // B promises 50; the rest is for processors that the caller, Docker and both services share here
 const EDGE_MS = 500; // calls that are under way as A goes share its fate
-
-const describeWithDocker = dockerProblem() && !process.env.CI ? describe.skip : describe;
 
 describeWithDocker('A steady stream of calls while A is stopped, paused and recreated', () => {
   let outage: Outage;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, Agent, get } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -8,6 +9,15 @@ import { freePort, spawnService } from '../src/processes.ts';
 import { isHealthy, until } from '../src/stack.ts';
 
 const NO_A = 'http://127.0.0.1:1';
+
+describe('The access log of the two services', () => {
+  it('is the same file twice, so that what holds for one holds for both', () => {
+    const [a, b] = ['service-a', 'service-b'].map((name) =>
+      readFileSync(new URL(`../../${name}/src/access-log.ts`, import.meta.url), 'utf8'),
+    );
+    expect(a).to.equal(b);
+  });
+});
 
 for (const name of ['service-a', 'service-b']) {
   describe(`The process of ${name}`, () => {
@@ -61,6 +71,9 @@ for (const name of ['service-a', 'service-b']) {
             'service-a',
             'ftp://service-a',
             'https://a',
+            'http:a',
+            'http:///a',
+            'http://u:p@a',
             'http://',
             'http://a/path',
             'http://a?q',

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { dockerProblem } from '../src/containers.ts';
 import { newReader, settled, type Reader } from '../src/reader.ts';
 import { examplesIn, writeOutputs } from '../src/readme.ts';
 import { until } from '../src/stack.ts';
+import { describeWithDocker } from './with-docker.ts';
 
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
-
-const describeWithDocker = dockerProblem() && !process.env.CI ? describe.skip : describe;
 
 describeWithDocker('The README, acted out from top to bottom', function () {
   this.timeout(300_000);
@@ -31,6 +29,13 @@ describeWithDocker('The README, acted out from top to bottom', function () {
     });
     return;
   }
+
+  it('has an example for each thing that the lab asks about', () => {
+    const commands = examplesIn(README).map(({ command }) => command);
+    expect(commands).to.include.members(
+      ['stop', 'start', 'pause', 'unpause', 'kill'].map((verb) => `docker compose ${verb} service-a`),
+    );
+  });
 
   for (const { command, output, line } of examplesIn(README)) {
     it(`line ${line}: ${command}`, async () => {

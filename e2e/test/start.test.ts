@@ -20,7 +20,8 @@ describe('npm start', () => {
     const env = { ...process.env, SERVICE_A_PORT: String(portA), SERVICE_B_PORT: String(portB) };
     output = '';
     npm = spawn('npm', ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-    npm.stdout!.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+    const started = npm;
+    npm.stdout!.setEncoding('utf8').on('data', (chunk) => (output += npm === started ? chunk : ''));
     await until('both services to be healthy', async () => (await isHealthy(a)) && (await isHealthy(b)));
   });
 

@@ -37,7 +37,7 @@ async function askDns(hostname: string) {
     .then((addresses) => addresses.map(toAddress))
     .catch(({ errors: [error] }) => {
       // What DNS does not know may still have a meaning here: getaddrinfo tries the search domains that Kubernetes relies on.
-      if (error.code === 'ENOTFOUND') return getaddrinfo(hostname, { all: true });
+      if (error.code !== 'ETIMEOUT') return getaddrinfo(hostname, { all: true });
       throw error;
     });
 }

@@ -36,8 +36,7 @@ function wholeNumber(name: string, fallback: number, min: number, max: number) {
 
 const port = wholeNumber('PORT', 8081, 0, 65535);
 const timeoutMs = wholeNumber('SERVICE_A_TIMEOUT_MS', 1000, 1, 60000);
-const isHttpOrigin = (value: string) =>
-  URL.canParse(value) && value.startsWith('http:') && URL.parse('/', value)?.href === URL.parse(value)?.href;
+const isHttpOrigin = (value: string) => /^http:\/\/[^/?#@]+\/?$/.test(value) && URL.canParse(value);
 const serviceAUrl = setting('SERVICE_A_URL', 'http://localhost:8080', 'like http://service-a:8080', isHttpOrigin);
 const names = [...Object.keys(levels.values), 'silent'];
 logger.level = setting('LOG_LEVEL', 'info', `one of ${names.join(', ')}`, (value) => names.includes(value));

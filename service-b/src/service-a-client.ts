@@ -31,13 +31,15 @@ type Failure = { reason: Reason; error: string; code?: string };
 type Answer = { echo: string } | Failure;
 export type ServiceA = { echo(msg: string, requestId: string): Promise<Answer> };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // what is not UTF-8 is not JSON
+
 const failure = (reason: Reason, code?: string): Failure => ({ reason, error: FAILURES[reason][0]!, code });
 
 /**
  * The one place that knows how to reach A. A call is one attempt and takes, from the DNS lookup to the last byte of
  * the body, at most `timeoutMs`. Every failure of A is returned; whatever is thrown is a bug of B's.
  */
-export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
+export function createServiceA(prefixUrl: string, timeoutMs: number, lookup = dnsLookup): ServiceA {
   const client = got.extend({
     prefixUrl,
     timeout: { request: timeoutMs },
@@ -45,7 +47,7 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    dnsLookup,
+    dnsLookup: lookup,
     agent: { http: new Agent({ keepAlive: true, timeout: IDLE_MS }) },
     // Node copies a request's options several times; of the forty that got hands on, a plain GET needs these.
     request: (url, { agent, headers, lookup }) => request(url, { agent, headers, lookup }),
@@ -64,6 +66,11 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
         resolve(answer);
         call.destroy();
       };
+      // Node hands over the connection of a 101 and forgets it.
+      call.on('upgrade', (_response, socket) => {
+        socket.destroy();
+        giveUp(failure('bad_status', 'HTTP_101'));
+      });
       call.on('response', ({ statusCode }) => {
         if (statusCode !== 200) giveUp(failure('bad_status', `HTTP_${statusCode}`));
       });
@@ -71,7 +78,7 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
         chunks.push(chunk);
         if ((size += chunk.length) > MAX_BODY_BYTES) giveUp(failure('bad_body'));
       });
-      call.on('end', () => resolve(parse(Buffer.concat(chunks).toString())));
+      call.on('end', () => resolve(parse(Buffer.concat(chunks))));
       call.on('error', (error: RequestError) => {
         const reason = reasonOf(error);
         if (reason) resolve(failure(reason, error.code));
@@ -83,21 +90,23 @@ export function createServiceA(prefixUrl: string, timeoutMs: number): ServiceA {
   return { echo };
 }
 
-function parse(body: string): Answer {
+function parse(body: Buffer): Answer {
   try {
-    const { echo } = JSON.parse(body);
+    const { echo } = JSON.parse(utf8.decode(body));
     if (typeof echo === 'string') return { echo };
   } catch {}
   return failure('bad_body');
 }
 
 function reasonOf(error: RequestError): Reason | undefined {
-  const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  // When A has several addresses, the last one tried speaks for all.
+  const cause = error.cause instanceof AggregateError ? error.cause.errors.at(-1) : error.cause;
+  const { code = error.code, syscall } = (cause ?? {}) as NodeJS.ErrnoException;
   if (error instanceof TimeoutError) return 'timeout';
   if (error.code.startsWith('HPE_')) return 'bad_body'; // from Node's parser: this was not HTTP
   if (/^(getaddrinfo|query)/.test(syscall ?? '')) return 'dns'; // first, as a resolver can refuse a connection too
   for (const [reason, [, ...codes]] of Object.entries(FAILURES)) {
-    if (codes.includes(error.code)) return reason as Reason;
+    if (codes.includes(code)) return reason as Reason;
   }
   return syscall === 'connect' ? 'unreachable' : undefined;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type LookupFunction } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -237,6 +237,15 @@ describe('Service B', () => {
       'answers 304': [(s) => s.write('HTTP/1.1 304 Not Modified\r\n\r\n'), 'bad_status', 'HTTP_304'],
       'answers 500 and never ends': [(s) => s.write('HTTP/1.1 500 Oops\r\n\r\n'), 'bad_status', 'HTTP_500'],
       'answers what is not JSON': [(s) => s.write(http('200 OK', 'hello')), 'bad_body'],
+      'switches protocols': [
+        (s) => s.write('HTTP/1.1 101 Hi\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+        'bad_status',
+        'HTTP_101',
+      ],
+      'answers what is not UTF-8': [
+        (s) => s.write(http('200 OK', '{"echo":"?"}').replace('?', '\xff'), 'latin1'),
+        'bad_body',
+      ],
       'answers nothing': [(s) => s.write(http('200 OK', '')), 'bad_body'],
       'answers null': [(s) => s.write(http('200 OK', 'null')), 'bad_body'],
       'answers an array': [(s) => s.write(http('200 OK', '["echo"]')), 'bad_body'],
@@ -271,13 +280,14 @@ describe('Service B', () => {
         expect(json).to.have.all.keys('service_b', 'service_a', 'error', 'reason');
         expect(json).to.include({ service_b: 'ok', service_a: 'unavailable', reason });
         expectSafe(json.error);
-        if (reason === 'timeout') expect(ms).to.be.within(DEADLINE_MS - 5, DEADLINE_MS + 50);
+        if (reason === 'timeout') expect(ms).to.be.within(DEADLINE_MS - 5, DEADLINE_MS + 150);
         else expect(ms).to.be.below(DEADLINE_MS - 50);
 
         const [line] = await logged();
         expect(line).to.include({ level: 'error', request_id: 'lost', endpoint: '/call-echo', status: 503, reason });
         expect(line).to.include({ error: json.error });
         expect(line!.code).to.equal(code);
+        expect(line!.latency_ms).to.be.below(DEADLINE_MS + 50);
         expect(line!.upstream_latency_ms)
           .to.be.a('number')
           .within(0, line!.latency_ms as number);
@@ -306,6 +316,13 @@ describe('Service B', () => {
         expect((await logged())[0]).to.include({ level: 'error', status: 503, reason, code });
       });
     }
+
+    it('gives the reason of the address tried last, when A has several', async () => {
+      const addresses = ['255.255.255.255', '127.0.0.1'].map((address) => ({ address, family: 4 }));
+      const lookup: LookupFunction = (_hostname, _options, callback) => callback(null, addresses);
+      await startB(createServiceA('http://service-a:1', DEADLINE_MS, lookup));
+      expect((await ask('/call-echo')).json.reason).to.equal('refused');
+    });
 
     it('stays healthy, and answers 200 again once A does', async () => {
       let isBroken = true;
