@@ -6,17 +6,21 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 
 const SILENCE_MS = 800;
 const resolver = new Resolver({ timeout: 200, tries: 2 }); // gives up by itself too, but after anything from 0.4 to 1 s
-const underWay = new Map<string, Promise<LookupAddress[]>>();
+const SHARED_MS = 50;
+const shared = new Map<string, Promise<LookupAddress[]>>();
 
 /**
  * Finds a host's addresses in /etc/hosts or by DNS, and gives up on a silent resolver after 0.8 s. Calls that need a
- * name at the same time share one lookup; none is kept for later, as A may come back at another address. Node's own
- * lookup, getaddrinfo, would block a thread for several seconds on each name, two at a time, and keep the lookups
- * behind them waiting even after the resolver is back.
+ * name within 50 ms share one lookup; an older one may be waiting in vain while A has come back, perhaps elsewhere.
+ * Node's own lookup, getaddrinfo, would block a thread for several seconds on each name, two at a time, and keep the
+ * lookups behind them waiting even after the resolver is back.
  */
 export const dnsLookup: LookupFunction = (hostname, _options, callback) => {
-  const lookup = underWay.get(hostname) ?? find(hostname).finally(() => underWay.delete(hostname));
-  underWay.set(hostname, lookup);
+  let lookup = shared.get(hostname);
+  if (!lookup) {
+    shared.set(hostname, (lookup = find(hostname)));
+    setTimeout(() => shared.delete(hostname), SHARED_MS).unref();
+  }
   lookup.then(
     (addresses) => callback(null, addresses),
     (error) => callback(error, []),
