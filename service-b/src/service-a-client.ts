@@ -56,8 +56,8 @@ export function createServiceA(prefixUrl: string, timeoutMs: number, lookup = dn
   let inFlight = 0;
   function echo(msg: string, requestId: string) {
     if (inFlight >= MAX_IN_FLIGHT) return Promise.resolve(failure('overloaded'));
-    inFlight++;
     const call = client.stream('echo', { searchParams: { msg }, headers: { 'x-request-id': requestId } });
+    inFlight++;
     const chunks: Buffer[] = [];
     let size = 0;
     // Listeners, not `for await`: an error that comes between two awaits would find nobody listening and end the process.
