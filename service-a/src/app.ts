@@ -1,13 +1,11 @@
-import { Router } from '@koa/router';
-import Koa from 'koa';
 import type { Logger } from 'pino';
-import { accessLog } from './access-log.ts';
+import { newRouter, toApp } from './chassis/requests.ts';
 
 const MAX_MSG_BYTES = 4096;
 
 /** Service A as a value: it answers `/health` and `/echo`, and listens nowhere. */
-export function createApp(logger: Logger): Koa {
-  const router = new Router({ sensitive: true, strict: true });
+export function createApp(logger: Logger) {
+  const router = newRouter();
 
   router.get('/health', (ctx) => (ctx.body = { status: 'ok' }));
 
@@ -18,9 +16,5 @@ export function createApp(logger: Logger): Koa {
     ctx.body = { echo: msg };
   });
 
-  const app = new Koa();
-  app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
-  app.use(accessLog(logger));
-  app.use(router.routes());
-  return app;
+  return toApp(router, logger);
 }

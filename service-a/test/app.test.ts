@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { createLogger } from '../src/access-log.ts';
 import { createApp } from '../src/app.ts';
+import { createLogger } from '../src/chassis/logger.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -14,7 +15,10 @@ describe('Service A', () => {
 
   beforeEach(async () => {
     lines = [];
-    const logger = createLogger('service-a', { write: (line) => lines.push(JSON.parse(line)) });
+    const logger = createLogger(
+      'service-a',
+      newOutput((line) => lines.push(JSON.parse(line))),
+    );
     server = createServer(createApp(logger).callback()).listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
@@ -213,6 +217,14 @@ describe('Service A', () => {
       expect(seen).to.deep.equal(['GET /health 200', 'GET /nope 404', 'POST /echo 405', 'GET /echo 414']);
     });
 
+    it('cuts a long path, visibly, as the answer does', async () => {
+      const path = `/${'x'.repeat(12_000)}`;
+      const { status, json } = await ask(path);
+      const cut = `${path.slice(0, 200)}…`;
+      expect({ status, json }).to.deep.equal({ status: 404, json: { error: `${cut} does not exist here.` } });
+      expect((await logged())[0]).to.include({ endpoint: cut });
+    });
+
     it('cannot be forged by what a caller sends', async () => {
       const forged = '%0A{"level":"fatal","service":"service-a","endpoint":"/forged"}';
       await ask(`/${forged}?msg=${forged}`, { headers: { 'x-request-id': 'a"}\t{"x":"' } });
@@ -222,3 +234,13 @@ describe('Service A', () => {
     });
   });
 });
+
+/** Gives each line of a log to `take` as soon as it is written. */
+function newOutput(take: (line: string) => void) {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      take(String(chunk));
+      done();
+    },
+  });
+}

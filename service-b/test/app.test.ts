@@ -1,15 +1,25 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
-import { connect, type AddressInfo, type LookupFunction } from 'node:net';
+import {
+  createServer,
+  IncomingMessage,
+  request,
+  ServerResponse,
+  type IncomingHttpHeaders,
+  type Server,
+} from 'node:http';
+import { connect, Socket, type AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { createLogger } from '../src/access-log.ts';
 import { createApp } from '../src/app.ts';
+import { createLogger } from '../src/chassis/logger.ts';
+import { Replicas } from '../src/replicas.ts';
 import { createServiceA, type ServiceA } from '../src/service-a-client.ts';
 import { http, startStandIn, type Behaviour } from './stand-in.ts';
 
-const DEADLINE_MS = 300;
+const DEADLINE_MS = 500;
+const LATE_MS = 1000; // a busy machine may be so late; where the deadline did not hold, A never ends
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 const echoing: Behaviour = (socket, sent) => {
@@ -31,7 +41,10 @@ describe('Service B', () => {
 
   async function startB(serviceA: ServiceA) {
     lines = [];
-    const logger = createLogger('service-b', { write: (line) => lines.push(JSON.parse(line)) });
+    const logger = createLogger(
+      'service-b',
+      newOutput((line) => lines.push(JSON.parse(line))),
+    );
     server = createServer(createApp(serviceA, logger).callback()).listen(0, '127.0.0.1');
     await once(server, 'listening');
   }
@@ -250,6 +263,7 @@ describe('Service B', () => {
       'answers null': [(s) => s.write(http('200 OK', 'null')), 'bad_body'],
       'answers an array': [(s) => s.write(http('200 OK', '["echo"]')), 'bad_body'],
       'answers an echo that is no string': [(s) => s.write(http('200 OK', '{"echo":1}')), 'bad_body'],
+      'answers with the echo of another call': [(s) => s.write(http('200 OK', '{"echo":"y"}')), 'bad_body'],
       'answers another shape': [(s) => s.write(http('200 OK', '{"message":"x"}')), 'bad_body'],
       'answers two documents': [(s) => s.write(http('200 OK', echo + echo)), 'bad_body'],
       'answers 64 KiB and a byte': [(s) => s.write(http('200 OK', echo.padEnd(65537))), 'bad_body'],
@@ -280,14 +294,14 @@ describe('Service B', () => {
         expect(json).to.have.all.keys('service_b', 'service_a', 'error', 'reason');
         expect(json).to.include({ service_b: 'ok', service_a: 'unavailable', reason });
         expectSafe(json.error);
-        if (reason === 'timeout') expect(ms).to.be.within(DEADLINE_MS - 5, DEADLINE_MS + 150);
-        else expect(ms).to.be.below(DEADLINE_MS - 50);
+        if (reason === 'timeout') expect(ms).to.be.within(DEADLINE_MS - 5, DEADLINE_MS + LATE_MS);
 
         const [line] = await logged();
         expect(line).to.include({ level: 'error', request_id: 'lost', endpoint: '/call-echo', status: 503, reason });
         expect(line).to.include({ error: json.error });
         expect(line!.code).to.equal(code);
-        expect(line!.latency_ms).to.be.below(DEADLINE_MS + 50);
+        expect(line).to.include({ upstream: new URL(standIn!.url).host });
+        expect(line!.latency_ms).to.be.below(DEADLINE_MS + LATE_MS);
         expect(line!.upstream_latency_ms)
           .to.be.a('number')
           .within(0, line!.latency_ms as number);
@@ -312,16 +326,41 @@ describe('Service B', () => {
         expect(status).to.equal(503);
         expect(json).to.include({ service_b: 'ok', service_a: 'unavailable', reason });
         expectSafe(json.error);
-        expect(ms).to.be.below(DEADLINE_MS + 50);
-        expect((await logged())[0]).to.include({ level: 'error', status: 503, reason, code });
+        expect(ms).to.be.below(DEADLINE_MS + LATE_MS);
+        const [line] = await logged();
+        expect(line).to.include({ level: 'error', status: 503, reason, code, upstream: new URL(url).host });
       });
     }
 
-    it('gives the reason of the address tried last, when A has several', async () => {
-      const addresses = ['255.255.255.255', '127.0.0.1'].map((address) => ({ address, family: 4 }));
-      const lookup: LookupFunction = (_hostname, _options, callback) => callback(null, addresses);
-      await startB(createServiceA('http://service-a:1', DEADLINE_MS, lookup));
-      expect((await ask('/call-echo')).json.reason).to.equal('refused');
+    it('logs whom it asked, with the address on a new connection and on a kept one, and tells no caller', async () => {
+      standIn = await startStandIn((socket) => socket.write(http('500 Oops', '{}')));
+      const { port } = new URL(standIn.url);
+      await startB(createServiceA(`http://localhost:${port}`, DEADLINE_MS));
+      for (let call = 0; call < 2; call++)
+        expect((await ask('/call-echo')).body).not.to.match(/127\.0|localhost|\d{4}/);
+      for (const line of await logged(2)) {
+        expect(line).to.include({ upstream: `localhost:${port}`, upstream_address: '127.0.0.1' });
+      }
+    });
+
+    const addresses: Record<string, string[]> = {
+      'of the address that refused, when A has several': ['127.0.0.1', '255.255.255.255'],
+      'of it in the other order, too': ['255.255.255.255', '127.0.0.1'],
+    };
+    for (const [which, found] of Object.entries(addresses)) {
+      it(`gives the reason, the code and the address ${which}`, async () => {
+        const find = async () => found.map((address) => ({ address, family: 4 }));
+        await startB(createServiceA('http://service-a:1', DEADLINE_MS, new Replicas(find)));
+        expect((await ask('/call-echo')).json.reason).to.equal('refused');
+        expect((await logged())[0]).to.include({ code: 'ECONNREFUSED', upstream_address: '127.0.0.1' });
+      });
+    }
+
+    it('keeps no connection open that was used for a whole answer with another status than 200', async () => {
+      const { sockets } = await startBWith((socket) => socket.write(http('500 Oops', '{"error":"no"}')));
+      for (let call = 0; call < 20; call++) expect((await ask('/call-echo')).json.reason).to.equal('bad_status');
+      await sleep(50);
+      expect(sockets.size).to.equal(0);
     });
 
     it('stays healthy, and answers 200 again once A does', async () => {
@@ -334,13 +373,16 @@ describe('Service B', () => {
     });
 
     it('holds the deadline for each of many calls at once', async () => {
-      const { requests } = await startBWith(() => {});
-      const calls = await Promise.all(Array.from({ length: 100 }, () => ask('/call-echo')));
-      for (const { json, ms } of calls) {
-        expect(json.reason).to.equal('timeout');
-        expect(ms).to.be.below(DEADLINE_MS + 250);
-      }
-      expect(requests).to.have.length(100);
+      let isHanging = false;
+      const { requests } = await startBWith((...sent) => isHanging || echoing(...sent));
+      const askMany = () => Promise.all(Array.from({ length: 100 }, () => ask('/call-echo')));
+      const slowest = (answers: { ms: number }[]) => Math.max(...answers.map(({ ms }) => ms));
+      const unhindered = slowest(await askMany()); // what this machine takes for so many, however busy it is
+      isHanging = true;
+      const answers = await askMany();
+      for (const { json } of answers) expect(json.reason).to.equal('timeout');
+      expect(slowest(answers)).to.be.below(DEADLINE_MS + 100 + 2 * unhindered);
+      expect(requests).to.have.length(200);
     });
   });
 
@@ -391,22 +433,62 @@ describe('Service B', () => {
     it('does not take an error of its own in the client for a failure of A', async () => {
       await startB(createServiceA('http://127.0.0.1:1', DEADLINE_MS));
       const broken = createServiceA('http://127.0.0.1:1', DEADLINE_MS);
-      const thrown = await broken.echo('x', 'an id\nwith a newline').catch((error: Error) => error);
+      const response = new ServerResponse(new IncomingMessage(new Socket()));
+      const thrown = await broken.echo('x', 'an id\nwith a newline', response).catch((error: Error) => error);
       expect(thrown).to.be.an('error').with.property('code', 'ERR_INVALID_CHAR');
     });
   });
 
   describe('when its caller leaves before the answer', () => {
-    it('logs one line, marked as aborted, with what the call to A was', async () => {
-      await startBWith(() => {});
-      const socket = connect(port(), '127.0.0.1');
-      socket.write('GET /call-echo?msg=x HTTP/1.1\r\nHost: x\r\n\r\n');
-      await sleep(50);
-      socket.destroy();
+    /** Calls on as many connections, which are all closed once A has the calls. */
+    async function leave({ requests }: { requests: string[] }, count: number) {
+      const sockets = Array.from({ length: count }, () => connect(port(), '127.0.0.1'));
+      for (const socket of sockets) socket.write('GET /call-echo?msg=x HTTP/1.1\r\nHost: x\r\n\r\n');
+      while (requests.length < count) await sleep(1);
+      for (const socket of sockets) socket.destroy();
+    }
+
+    it('logs one line, marked as aborted', async () => {
+      await leave(await startBWith(() => {}), 1);
       const [line] = await logged();
-      expect(line).to.include({ endpoint: '/call-echo', status: 499, aborted: true, reason: 'timeout' });
+      expect(line).to.include({ endpoint: '/call-echo', status: 499, level: 'info', aborted: true, reason: 'aborted' });
+      expect(line!.latency_ms).to.be.below(DEADLINE_MS);
       await sleep(50);
       expect(lines).to.have.length(1);
+    });
+
+    it('ends the call to A', async () => {
+      const serviceA = await startBWith(() => {});
+      await leave(serviceA, 1);
+      await logged();
+      await sleep(20);
+      expect(serviceA.sockets.size).to.equal(0);
+    });
+
+    it('has room for others, even when 256 have left', async () => {
+      let isHanging = true;
+      standIn = await startStandIn((...sent) => isHanging || echoing(...sent));
+      await startB(createServiceA(standIn.url, 20 * DEADLINE_MS));
+      await leave(standIn, 256);
+      isHanging = false;
+      await logged(256);
+      expect((await ask('/call-echo?msg=x')).status).to.equal(200);
+    });
+  });
+
+  describe('when one connection carries 256 calls that A does not answer', () => {
+    it('has room for the calls of others', async () => {
+      let isHanging = true;
+      const { url, requests } = (standIn = await startStandIn((...sent) => isHanging || echoing(...sent)));
+      await startB(createServiceA(url, 20 * DEADLINE_MS));
+      const socket = connect(port(), '127.0.0.1');
+      socket.write('GET /call-echo?msg=x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(256));
+      while (requests.length < 128) await sleep(1);
+      isHanging = false;
+      expect((await ask('/call-echo?msg=x')).status).to.equal(200);
+      socket.destroy();
+      await logged(257);
+      expect(lines.filter(({ reason }) => reason === 'overloaded')).to.have.length(128);
     });
   });
 });
@@ -415,4 +497,14 @@ describe('Service B', () => {
 function expectSafe(error: string) {
   expect(error).to.match(/^Service A [^.]+\.$|^Service A [^.]+: [^.]+\.$/);
   expect(error).not.to.match(/http:|127\.0|:\d|\bE[A-Z]{4,}|Error|socket|\bat /);
+}
+
+/** Gives each line of a log to `take` as soon as it is written. */
+function newOutput(take: (line: string) => void) {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      take(String(chunk));
+      done();
+    },
+  });
 }

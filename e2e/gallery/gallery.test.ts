@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { settled } from '../readme/page.ts';
+import { ROOT } from '../stack/paths.ts';
+import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { actOut, type ActedOut } from './act-out.ts';
+import { acts } from './acts.ts';
+import { galleryPage, slowest } from './page.ts';
+
+const DEADLINE_MS = 1000;
+
+/** How long an answer took that waits for nothing: a busy machine delays it like any other. */
+const delayMs = ({ health }: ActedOut) => slowest(health);
+
+describeWithDocker('The failure gallery', function () {
+  this.timeout(120_000);
+  const performances = actOut(acts);
+  const actedOut: ActedOut[] = [];
+
+  after(() => performances.return(undefined));
+
+  for (const act of acts) {
+    describe(`acting out "${act.title}"`, () => {
+      let acted: ActedOut;
+
+      before(async () => {
+        const { value } = await performances.next();
+        if (!value) throw new Error('The acts before this one did not all go to their end.');
+        acted = value;
+        actedOut.push(acted);
+      });
+
+      for (const [index, { what, reasons, atMostMs }] of act.calls.entries()) {
+        it(`answers 503 with ${reasons.join(' or ')} within ${atMostMs} ms when A ${what}, and logs it`, () => {
+          const { status, json, ms, line } = acted.answers[index]!;
+          expect(status).to.equal(503);
+          expect(json.reason).to.be.oneOf(reasons);
+          expect(ms).to.be.below(atMostMs + delayMs(acted));
+          const { reason, error } = json;
+          expect(line).to.include({ level: 'error', endpoint: '/call-echo', status, reason, error });
+        });
+      }
+
+      if (act.meanwhile) {
+        it(`answers 200, or 503 with ${act.meanwhile.join(' or ')}, by the deadline meanwhile`, () => {
+          const failed = acted.meanwhile.filter(({ status }) => status !== 200);
+          expect(failed).to.not.be.empty;
+          for (const { status, reason } of failed) {
+            expect(status).to.equal(503);
+            expect(reason).to.be.oneOf(act.meanwhile!);
+          }
+          expect(slowest(acted.meanwhile)).to.be.below(1.25 * DEADLINE_MS + delayMs(acted));
+        });
+      }
+
+      it('answers /health all the while, without waiting for A', () => {
+        for (const { status } of acted.health) expect(status).to.equal(200);
+        const quick = acted.health.filter(({ ms }) => ms < DEADLINE_MS / 2);
+        expect(quick.length / acted.health.length).to.be.above(0.5);
+      });
+
+      it('answers 200 right after A is fixed', () => {
+        expect(acted.fixedStatus).to.equal(200);
+        expect(acted.behindAMs ?? 0).to.be.below(1.5 * DEADLINE_MS + delayMs(acted)); // it promises 1.1 s
+      });
+
+      it('needs no restart of B', () => expect(acted.isBTheSame).to.equal(true));
+
+      if (act.title === 'At another address') {
+        it('finds A at an address that it did not have before', () => expect(acted.isAElsewhere).to.equal(true));
+      }
+    });
+  }
+
+  describe('acted out', () => {
+    it('is what its page says', () => {
+      const page = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
+      expect(settled(galleryPage(actedOut))).to.equal(settled(page));
+    });
+  });
+});

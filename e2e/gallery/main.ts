@@ -1,0 +1,23 @@
+/** Acts out every failure, and an outage under a steady stream of calls; writes the page and draws the picture. */
+import { writeFile } from 'node:fs/promises';
+import { ROOT } from '../stack/paths.ts';
+import { actOut, type ActedOut } from './act-out.ts';
+import { acts } from './acts.ts';
+import { drawOutage } from './outage-chart.ts';
+import { actOutOutage, CALLS_PER_SECOND } from './outage.ts';
+import { galleryPage } from './page.ts';
+
+const FOLDER = `${ROOT}e2e/gallery`;
+
+const actedOut: ActedOut[] = [];
+for await (const acted of actOut(acts)) {
+  console.log(`The gallery: ${acted.act.title}`);
+  for (const { call, status, json } of acted.answers) {
+    if (call.reasons.includes(json.reason)) continue;
+    throw new Error(`When A ${call.what}, B answered ${status} ${json.reason ?? ''}: nothing was written.`);
+  }
+  actedOut.push(acted);
+}
+await writeFile(`${FOLDER}/README.md`, galleryPage(actedOut));
+console.log('The gallery: the picture of an outage');
+await writeFile(`${FOLDER}/outage.svg`, drawOutage(await actOutOutage(), CALLS_PER_SECOND, 1000));

@@ -1,0 +1,52 @@
+import { written } from '../readme/page.ts';
+import { anchorOf, type ActedOut } from './act-out.ts';
+
+/** The gallery's page, from the acts as they went. */
+export function galleryPage(acts: ActedOut[]): string {
+  const sections = acts.map(({ act: { title, story }, steps }) =>
+    [`## ${title}`, story, ...steps.map(({ commands, output }) => written(commands, output))].join('\n\n'),
+  );
+  return [INTRODUCTION, overview(acts), ...sections].join('\n\n') + '\n';
+}
+
+const INTRODUCTION = `# The failure gallery
+
+Every way in which A can fail, acted out on real containers. To follow, run \`docker compose up --build --wait\` in the
+repository's folder and paste the blocks in their order: each act begins where the one before it ended.
+
+\`npm run docs\` acts all of this out and writes this page; \`gallery.test.ts\` acts it out again and compares it with the
+page. Times differ from run to run; the test holds them to bounds. The last column is the time from A's first 200 on its
+own port to B's first one, with 50 calls a second on each.`;
+
+/** A row for each call. */
+function overview(acts: ActedOut[]): string {
+  const rows = acts.flatMap((acted) => {
+    const { act, answers, meanwhile, behindAMs } = acted;
+    const link = `[${act.title}](#${anchorOf(act)})`;
+    const back = behindAMs === undefined ? '' : inMs(behindAMs);
+    if (act.meanwhile) {
+      const reasons = act.meanwhile.map((reason) => `\`${reason}\``).join(' or ');
+      return [[link, 'is restarting', reasons, inMs(slowest(meanwhile)), back]];
+    }
+    return answers.map(({ call, json, ms }, row) => [
+      row === 0 ? link : '',
+      call.what,
+      `\`${json.reason}\``,
+      inMs(ms),
+      row === answers.length - 1 ? back : '',
+    ]);
+  });
+  return markdownTable([['act', 'A …', '`reason`', 'B answers after', 'B after A'], ...rows]);
+}
+
+export const slowest = (calls: { ms: number }[]) => Math.max(...calls.map(({ ms }) => ms));
+
+const inMs = (ms: number) => `${Math.round(ms)} ms`;
+
+/** A Markdown table in the form that Prettier gives it, so that writing it never makes the check fail. */
+function markdownTable(rows: string[][]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`);
+  lines.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
+  return lines.join('\n');
+}

@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { callSteadily } from '../stack/callers.ts';
+import { startContainers } from '../stack/containers.ts';
+import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { get } from '../stack/http.ts';
+import { until } from '../stack/until.ts';
+import type { Names } from './resolver.ts';
+
+const NO_HOSTS = '127.0.0.1 localhost\n';
+const NO_ROUTE = '2001:db8:0:0:0:0:0:1'; // for documentation (RFC 3849): nobody has it
+const IDLE_MS = 1000; // what B keeps an unused connection to A for
+const LOOKUP_MS = 800; // what B waits for a resolver
+const LATE_MS = 800; // what a busy machine may add
+
+describeWithDocker('The lookup of the name of A', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let stack: Awaited<ReturnType<typeof startContainers>>;
+  let address: string;
+
+  before(async function () {
+    this.timeout(300_000);
+    folder = await mkdtemp(join(tmpdir(), 'two-services-'));
+    await given({ addresses: {} });
+    stack = await startContainers({ LOOKUP: folder }, 'e2e/hostile/name-lookup.yml');
+    address = await stack.a.inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}');
+    await given({ addresses: { 'service-a': [address] } });
+    await until('the resolver to answer', async () => (await call()).status === 200);
+  });
+
+  after(async () => {
+    await stack?.down();
+    await rm(folder, { recursive: true });
+  });
+
+  const call = () => get(`${stack.b.url}/call-echo?msg=hello`);
+
+  /** What the resolver knows, and the lines of B's resolv.conf and hosts file besides the usual ones. */
+  async function given(names: Names, resolvConf = 'nameserver 127.0.0.53\n', hosts = NO_HOSTS) {
+    await writeFile(join(folder, 'names.json'), JSON.stringify(names));
+    await writeFile(join(folder, 'resolv.conf'), resolvConf);
+    await writeFile(join(folder, 'hosts'), hosts);
+    await sleep(IDLE_MS + 500); // until B has closed the connections that it has
+  }
+
+  const expectAnswer = async () =>
+    expect((await call()).json).to.deep.equal({ service_b: 'ok', service_a: { echo: 'hello' } });
+
+  it('finds A at its other address when the first one has no route', async () => {
+    await given({ addresses: { 'service-a': [NO_ROUTE, address] } });
+    await expectAnswer();
+  });
+
+  it('goes through the search domains in their order, as the system does, even where a later one knows every name', async () => {
+    const search = 'search one.test two.test\noptions ndots:5\nnameserver 127.0.0.53\n';
+    await given({ addresses: { 'service-a.two.test': [address], 'service-a': ['127.0.0.99'] } }, search);
+    await expectAnswer();
+    await given({ addresses: { 'service-a.one.test': [address], '*.two.test': ['127.0.0.99'] } }, search);
+    await expectAnswer();
+  });
+
+  it('reads the hosts file, in any case', async () => {
+    await given({ addresses: {} }, undefined, `${NO_HOSTS}${address} Service-A\n`);
+    await expectAnswer();
+  });
+
+  it('reads a resolv.conf that has changed', async () => {
+    await given({ addresses: { 'service-a': [address] } }, 'nameserver 127.0.0.54\n');
+    expect((await call()).json).to.include({ reason: 'dns' });
+    await given({ addresses: { 'service-a': [address] } });
+    await expectAnswer();
+  });
+
+  describe('while the resolver is silent', () => {
+    before(() => given({ addresses: { 'service-a': [address] }, silent: ['*'] }));
+
+    it('fails each of 64 calls at once with dns, after 0.8 s', async () => {
+      for (const { status, json, ms } of await Promise.all(Array.from({ length: 64 }, call))) {
+        expect(status).to.equal(503);
+        expect(json.reason).to.equal('dns');
+        expect(ms).to.be.within(LOOKUP_MS - 10, LOOKUP_MS + LATE_MS);
+      }
+    });
+
+    it('does not delay the answer for the health of B', async () => {
+      const calls = Array.from({ length: 64 }, call);
+      await sleep(100);
+      const { status, ms } = await get(`${stack.b.url}/health`);
+      expect(status).to.equal(200);
+      expect(ms).to.be.below(LOOKUP_MS - 200); // they would hold it up until their lookups end
+      await Promise.all(calls);
+    });
+
+    it('lets calls succeed at most 1.1 s after it answers again', async () => {
+      const start = performance.now();
+      const calls = callSteadily(100, call);
+      await sleep(1500);
+      const back = performance.now() - start;
+      await writeFile(join(folder, 'names.json'), JSON.stringify({ addresses: { 'service-a': [address] } }));
+      await sleep(3000);
+      const outcomes = await calls.stop();
+      const firstSuccess = outcomes.find(({ status }) => status === 200)!;
+      expect(firstSuccess.at + firstSuccess.ms - back).to.be.below(1100 + LATE_MS);
+      for (const { at, status } of outcomes) if (at > firstSuccess.at) expect(status).to.equal(200);
+    });
+  });
+});

@@ -1,0 +1,101 @@
+import { LATENCIES, MARKS, picture, shareOf, type STATES } from './picture.ts';
+
+/** One call on B: when it began and how long it took, in milliseconds, and which mark it gets. */
+export interface DrawnCall {
+  at: number;
+  ms: number;
+  outcome: string;
+}
+
+/** A stretch of time behind the calls, in the colour of what A went through. */
+export interface DrawnBand {
+  name: string;
+  state: (typeof STATES)[number];
+  from: number;
+  to: number;
+}
+
+export interface CallsChart {
+  /** What the picture is called by a screen reader, and what it tells. */
+  title: string;
+  story: string;
+  heading: string;
+  calls: DrawnCall[];
+  bands: DrawnBand[];
+  /** The ends of the time axis, in the milliseconds of the calls and bands. */
+  from: number;
+  to: number;
+  /** B's, where it is known. */
+  deadlineMs?: number;
+}
+
+const WIDTH = 860;
+const [LEFT, RIGHT, TOP, HEIGHT] = [58, 840, 32, 208];
+const LETTER = 6.3; // about the width of one
+const LINE = 18;
+
+/** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
+export function drawCalls({ title, story, heading, calls, bands, from, to, deadlineMs }: CallsChart): string {
+  const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in MARKS ? outcome : 'other'));
+  const seen = Object.keys(MARKS).filter((outcome) => outcomes[outcome]);
+  const { legend, lines } = legendOf(seen);
+  const top = TOP + lines * LINE + 26;
+  const bottom = top + HEIGHT;
+  const x = (time: number) => round(LEFT + ((Math.max(time, from) - from) / (to - from)) * (RIGHT - LEFT));
+  const y = (ms: number) => round(bottom - shareOf(ms) * HEIGHT);
+
+  const drawnBands = bands
+    .filter((band) => band.state !== 'runs' && band.to > from)
+    .flatMap((band) => [
+      `<rect class="band-${band.state}" x="${x(band.from)}" y="${top}" width="${round(x(band.to) - x(band.from))}" height="${HEIGHT}"/>`,
+      `<text class="strong middle" x="${round((x(band.from) + x(band.to)) / 2)}" y="${top - 6}">${band.name}</text>`,
+    ]);
+  const latencies = Object.entries(LATENCIES).flatMap(([label, ms]) => [
+    `<path class="line" d="M${LEFT} ${y(ms)}H${RIGHT}"/>`,
+    `<text class="end" x="${LEFT - 6}" y="${y(ms) + 4}">${label}</text>`,
+  ]);
+  const seconds = Math.floor((to - from) / 1000);
+  const every = [1, 2, 5, 10, 20, 30].find((step) => seconds / step <= 10) ?? 60;
+  const times = Array.from({ length: Math.floor(seconds / every) + 1 }, (_, index) => index * every).map(
+    (second) => `<text class="middle" x="${x(from + second * 1000)}" y="${bottom + LINE}">${second} s</text>`,
+  );
+  const deadline = deadlineMs
+    ? [
+        `<path class="line" d="M${LEFT} ${y(deadlineMs)}H${RIGHT}"/>`,
+        `<text class="quiet" x="${LEFT + 6}" y="${y(deadlineMs) - 6}">B's deadline</text>`,
+      ]
+    : [];
+  const marks = seen.map((outcome) => {
+    const places = new Set(outcomes[outcome]!.map(({ at, ms }) => `M${x(at)} ${y(ms)}`));
+    const path = [...places].map((place) => place + MARKS[outcome]!.path).join('');
+    return `<path class="mark outcome-${outcome}" d="${path}"/>`;
+  });
+
+  return picture(WIDTH, bottom + 32, title, story, [
+    `<text class="heading" x="${LEFT}" y="24">${heading}</text>`,
+    ...legend,
+    ...drawnBands,
+    ...latencies,
+    ...times,
+    ...deadline,
+    ...marks,
+  ]);
+}
+
+/** In as many lines as it takes. */
+function legendOf(outcomes: string[]) {
+  let [right, lines] = [LEFT, 1];
+  const legend = outcomes.map((outcome) => {
+    const { path, meaning } = MARKS[outcome]!;
+    const width = 36 + meaning.length * LETTER;
+    if (right + width > RIGHT) [right, lines] = [LEFT, lines + 1];
+    const [left, top] = [right, TOP - 8 + lines * LINE];
+    right += width;
+    return `<path class="mark outcome-${outcome}" d="M${left + 4} ${top}${path}"/><text x="${left + 12}" y="${top + 4}">${meaning}</text>`;
+  });
+  return { legend, lines };
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,196 @@
+import { expect } from 'chai';
+import {
+  blamesConnection,
+  blamesTimeout,
+  latencies,
+  namesEndpoint,
+  namesLatency,
+  namesService,
+  namesStatus,
+  namesStatusCode,
+  tellsOfFailure,
+} from './log-line.ts';
+
+/** Real lines about a `/health` that was answered with 200, by what they tell: service, endpoint, status, latency. */
+const LINES: Record<string, string> = {
+  // what the lab asks for, in the ways that people write it
+  'service=A endpoint=/health status=200 latency_ms=0': 'service endpoint status latency',
+  'INFO:root:service=A endpoint=/health status=ok latency_ms=3': 'service endpoint word latency',
+  '2026/01/10 12:00:00 service=A endpoint=/health status=200 latency_ms=0': 'service endpoint status latency',
+  '[A] GET /health 200 1.23ms': 'service endpoint status latency',
+  '2026-01-10 12:00:00,123 [service-a] GET /health -> 200 (0.002s)': 'service endpoint status latency',
+  '2026-01-10 12:00:00,123 - service_a - INFO - GET /health 200 - 1.2 ms': 'service endpoint status latency',
+  'service-a | endpoint=health | status: 200 | took 3 ms': 'service endpoint status latency',
+  'A /health 200 0.0012': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 latency=0.13ms': 'service endpoint status latency',
+  'service=A endpoint=/health latency=200ms': 'service endpoint latency',
+  'service=A endpoint=/health duration=200 port=8080 bytes=200': 'service endpoint latency',
+  'service=A endpoint=/health status=200 port=8080': 'service endpoint status',
+  'service=A endpoint=/health status=200 msg=5': 'service endpoint status',
+  "{'service': 'A', 'endpoint': '/health', 'status': 200, 'latency_ms': 0.05}": 'service endpoint status latency',
+  '{"ts":"2026-01-10T12:00:00Z","start":1700000000.5,"service":"a","path":"/health","status":200}':
+    'service endpoint status',
+  '{"timestamp":1731234567,"service":"service-a","endpoint":"/health","status":200}': 'service endpoint status',
+  '{"time":1731234567890,"service":"service-a","endpoint":"/health","status":200,"latency_ms":1.2}':
+    'service endpoint status latency',
+  '{"service": "a", "path": "/health", "status_code": 200, "duration": "1.234µs"}': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 took=0:00:00.000123': 'service endpoint status latency',
+  'service=A GET /health returned in 5ms from port 200': 'service endpoint latency',
+  // Flask and Werkzeug, plain and coloured (the colours are taken off before), http.server
+  '127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 -': 'endpoint status',
+  'INFO:werkzeug:127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 -': 'endpoint status',
+  '127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 - 0.000312': 'endpoint status latency',
+  // gunicorn, as it is and with %(L)s
+  '172.18.0.1 - - [10/Jan/2026:12:00:00 +0000] "GET /health HTTP/1.1" 200 15 "-" "curl/8.5.0"': 'endpoint status',
+  '172.18.0.1 - - [10/Jan/2026:12:00:00 +0000] "GET /health HTTP/1.1" 200 15 0.001234': 'endpoint status latency',
+  '[2026-01-10 12:00:00 +0000] [7] [INFO] GET /health 200 in 1.2ms': 'endpoint status latency',
+  // uvicorn
+  'INFO:     127.0.0.1:51234 - "GET /health HTTP/1.1" 200 OK': 'endpoint status',
+  'INFO:service_a:/health 200 0.41ms': 'service endpoint status latency',
+  // Go: log, slog as text and as JSON
+  '2026/01/10 12:00:00 GET /health 200 71.292µs': 'endpoint status latency',
+  'service-a: 2026/01/10 12:00:00 main.go:31: GET /health 200 13.2µs': 'service endpoint status latency',
+  'time=2026-01-10T12:00:00.000+01:00 level=INFO msg=request service=a endpoint=/health status=200 duration=71µs':
+    'service endpoint status latency',
+  'time=2026-01-10T12:00:00.000Z level=INFO msg="GET /health" status=200': 'endpoint status',
+  '{"time":"2026-01-10T12:00:00.000000001Z","level":"INFO","msg":"request","service":"a","path":"/health","status":200,"duration":71292}':
+    'service endpoint status latency',
+  // winston, as JSON and with printf
+  '{"endpoint":"/health","latency":"2ms","level":"info","message":"request","service":"service-a","status":200}':
+    'service endpoint status latency',
+  'info: GET /health 200 {"service":"service-a","latencyMs":0.8}': 'service endpoint status latency',
+  '2026-01-10T12:00:00.000Z [service-a] info: GET /health 200 3ms': 'service endpoint status latency',
+  // morgan: dev, tiny, combined
+  'GET /health 200 1.234 ms - 15': 'endpoint status latency',
+  'GET /health 200 15 - 1.234 ms': 'endpoint status latency',
+  '::1 - - [10/Jan/2026:12:00:00 +0000] "GET /health HTTP/1.1" 200 15 "-" "curl/8.5.0"': 'endpoint status',
+  // pino and pino-http
+  '{"level":30,"time":1731234567890,"pid":200,"hostname":"x","name":"service-a","path":"/health","status":200,"responseTime":2}':
+    'service endpoint status latency',
+  '{"level":30,"time":1731234567890,"pid":7,"hostname":"h","req":{"id":200,"method":"GET","url":"/health","headers":{"host":"localhost:8080"},"remotePort":54200},"res":{"statusCode":200,"headers":{}},"responseTime":1,"msg":"request completed"}':
+    'endpoint status latency',
+  // Spring Boot
+  '2026-01-10T12:00:00.000Z  INFO 1 --- [service-a] [nio-8080-exec-1] c.e.a.AccessLog : GET /health 200 3 ms':
+    'service endpoint status latency',
+  '2026-01-10T12:00:00.000Z  INFO 200 --- [nio-8080-exec-1] c.e.a.Log : service=a uri=/health status=200 time=12':
+    'service endpoint status latency',
+  '2026-01-10 12:00:00.000  INFO 1 --- [nio-8080-exec-1] c.e.Log : service=a path=/health status=200 took=PT0.0012S':
+    'service endpoint status latency',
+  // .NET: console, the host's own line, JSON
+  '      service=A endpoint=/health status=200 latency_ms=1': 'service endpoint status latency',
+  '      Request finished HTTP/1.1 GET http://localhost:8080/health - 200 - application/json 12.3456ms':
+    'endpoint status latency',
+  '{"EventId":0,"LogLevel":"Information","Category":"ServiceA.Program","Message":"GET /health 200","State":{"Service":"service-a","StatusCode":200,"ElapsedMilliseconds":1.5}}':
+    'service endpoint status latency',
+  'service=A endpoint=/health status=200 elapsed=00:00:00.0012345': 'service endpoint status latency',
+};
+
+/** A success and a failure as one and the same program writes them, and whether the failure's line tells of an error. */
+const FAILURES: [what: string, success: string, failure: string, tells: boolean][] = [
+  [
+    'a status alone',
+    'service=B endpoint=/call-echo status=200 latency_ms=3',
+    'service=B endpoint=/call-echo status=503 latency_ms=3',
+    false,
+  ],
+  ['a status with its phrase', 'GET /call-echo 200 OK 3ms', 'GET /call-echo 503 Service Unavailable 3ms', false],
+  [
+    'a server’s own line',
+    'INFO: 1.2.3.4:5 - "GET /call-echo HTTP/1.1" 200 OK',
+    'INFO: 1.2.3.4:5 - "GET /call-echo HTTP/1.1" 503 Service Unavailable',
+    false,
+  ],
+  ['errors=0', 'b /call-echo 200 errors=0', 'b /call-echo 503 errors=0', false],
+  ['errors=1', 'b /call-echo 200 errors=0', 'b /call-echo 503 errors=1', true],
+  [
+    'fields that say no',
+    '{"status":200,"error":null,"aborted":false}',
+    '{"status":503,"error":null,"aborted":false}',
+    false,
+  ],
+  ['an error field', '{"status":200,"error":null}', '{"status":503,"error":"connect ECONNREFUSED"}', true],
+  ['a level', 'level=INFO status=200', 'level=ERROR status=503', true],
+  ['pino’s level', '{"level":30,"status":200}', '{"level":50,"status":503}', true],
+  ['an exception', 'b 200', 'requests.exceptions.ConnectionError: Max retries exceeded', true],
+  ['a word of its own', 'b 200', 'service A is unavailable', true],
+  ['a warning that is always there', 'WARNING: development server', 'WARNING: development server', false],
+  ['a word for the status', 'b /call-echo status=ok', 'b /call-echo status=error', true],
+];
+
+describe('A log line', () => {
+  for (const [line, expected] of Object.entries(LINES)) {
+    it(`tells ${expected}: ${line}`, () => {
+      const other = line.replaceAll(/service([-_ ]?)a\b/gi, 'service$1b').replaceAll(/\bA\b/gi, 'B');
+      const told = {
+        service: namesService(line, 'a', [line], [other]),
+        endpoint: namesEndpoint(line, '/health'),
+        status: namesStatusCode(line, 200),
+        word: !namesStatusCode(line, 200) && namesStatus(line, 200),
+        latency: namesLatency(line),
+      };
+      expect(
+        Object.entries(told)
+          .flatMap(([what, isTold]) => (isTold ? [what] : []))
+          .join(' '),
+      ).to.equal(expected);
+    });
+  }
+
+  for (const [what, success, failure, tells] of FAILURES) {
+    it(`tells ${tells ? 'of a failure' : 'of no failure'} by ${what}`, () => {
+      expect(tellsOfFailure(failure, [success])).to.equal(tells);
+    });
+  }
+
+  it('names its service only by a name that is its own', () => {
+    const named = (line: string, role: 'a' | 'b', other: string) => namesService(line, role, [line], [other]);
+    expect(named('service=service-a /call-echo 200 1ms', 'b', 'service=service-a /echo 200 1ms')).to.equal(false);
+    expect(named('service=service-a /echo 200 1ms', 'a', 'service=service-a /call-echo 200 1ms')).to.equal(false);
+    expect(named('GET /health 200 1.2ms', 'a', 'GET /health 200 1.3ms')).to.equal(false);
+    expect(named('echoer GET /health 200 1.2ms', 'a', 'caller GET /health 200 1.2ms')).to.equal(true);
+    expect(named('[caller] GET /health 200 1.2ms', 'b', '[echoer] GET /health 200 1.2ms')).to.equal(true);
+    expect(named('GET /call-echo from service-a 200', 'b', 'GET /echo 200')).to.equal(false);
+  });
+
+  it('counts a word as a name only when all lines of the service have it', () => {
+    const others = ['GET /health 200', 'GET /echo 200'];
+    expect(namesService('calling /call-echo 200', 'b', ['calling /call-echo 200', 'GET /health 200'], others)).to.equal(
+      false,
+    );
+  });
+
+  it('tells a latency in milliseconds, in every unit that a bare number can have', () => {
+    expect(latencies('latency=0.2s')).to.deep.equal([200]);
+    expect(latencies('latency_us=200')).to.deep.equal([0.2]);
+    expect(latencies('took 1m2.5s')).to.deep.equal([62_500]);
+    expect(latencies('latency=2')).to.include(2).and.include(2000);
+  });
+
+  it('names /call-echo and not /echo, and the other way round', () => {
+    expect(namesEndpoint('GET /call-echo?msg=x 200', '/echo')).to.equal(false);
+    expect(namesEndpoint('GET /echo?msg=x 200', '/call-echo')).to.equal(false);
+    expect(namesEndpoint('endpoint=call_echo', '/call-echo')).to.equal(true);
+  });
+});
+
+describe('The reason that a log line gives for a failure', () => {
+  const TIMEOUTS = [
+    'ERROR service=B endpoint=/call-echo code=503 latency_ms=1002.06 error=timed out', // Python's str(TimeoutError())
+    'level=ERROR msg="call failed" err="Get \\"http://a/echo\\": context deadline exceeded"',
+    '{"level":"error","err":{"code":"ETIMEDOUT","message":"x"}}',
+    'call to A failed: The operation was aborted due to timeout',
+    'java.net.http.HttpTimeoutException: request timed out',
+  ];
+  const OTHERS = [
+    'error=Connection refused',
+    '{"level":"error","aborted":false,"timeout":null,"error":"connect ECONNREFUSED 127.0.0.1:8080"}',
+    'level=error timeout=false err="dial tcp: connection refused"',
+  ];
+  for (const line of TIMEOUTS) it(`is a timeout in ${line}`, () => expect(blamesTimeout([line])).to.equal(true));
+  for (const line of OTHERS) {
+    it(`is a failed connection in ${line}`, () => {
+      expect(blamesTimeout([line])).to.equal(false);
+      expect(blamesConnection([line])).to.equal(true);
+    });
+  }
+});

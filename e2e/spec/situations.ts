@@ -1,0 +1,106 @@
+import { get } from '../stack/http.ts';
+import { tryFor } from '../stack/until.ts';
+import type { Situation } from './check.ts';
+import * as lab from './lab.ts';
+import { traceFailure, traceSuccess } from './lab.ts';
+import { word, type Pair } from './pair.ts';
+import * as robustness from './robustness.ts';
+
+/** One specification: our own suite demands all of it of our own stack, the grade measures anybody's by it. */
+export const withBothUp: Situation = {
+  name: 'with both up',
+  needs: [],
+  enter: traceSuccess,
+  checks: [...lab.withBothUp, ...robustness.withBothUp],
+  leave: async () => {},
+};
+
+export const whenAHangs: Situation = {
+  name: 'when A hangs',
+  needs: ['a', 'b'],
+  async enter(pair) {
+    pair.lifeBefore = await pair.stack.b.life();
+    await pair.stack.a.pause();
+    await traceFailure(pair, 'hang');
+  },
+  checks: [...lab.whenAHangs, ...robustness.whenAHangs, ...lab.onceAGoesOn],
+  leave: goOn,
+};
+
+async function goOn(pair: Pair) {
+  await pair.stack.a.resume().catch(() => {}); // it goes on already
+  await pair.restore();
+}
+
+export const whenAIsStopped: Situation = {
+  name: 'when A is stopped',
+  needs: ['a'],
+  async enter(pair) {
+    pair.lifeBefore = await pair.stack.b.life();
+    await pair.stop('a');
+    await traceFailure(pair, 'gone');
+  },
+  checks: [...lab.whenAIsStopped, ...robustness.whenAIsStopped, ...lab.onceAIsStarted],
+  leave: (pair) => pair.restore(),
+};
+
+export const whenBIsStopped: Situation = {
+  name: 'when B is stopped',
+  needs: ['a', 'b'],
+  enter: (pair: Pair) => pair.stop('b'),
+  checks: [...lab.whenBIsStopped, ...robustness.whenBIsStopped],
+  leave: (pair) => pair.restore(),
+};
+
+/** Nothing of the lab is checked behind its first check: what breaks a pair here costs it nothing there. */
+export const whenAIsReplaced: Situation = {
+  name: 'when A is replaced by one that misbehaves',
+  needs: ['a', 'b'],
+  async enter(pair) {
+    pair.isAAway = true;
+    const standIn = (pair.replacement = await pair.stack.replaceA());
+    const { goneMs, recoveryMs } = pair.limits;
+    const isFound = async () => {
+      await pair.call(word(), 2000);
+      return (await get(`${standIn.url}/asked`)).json.targets.length > 0 && standIn;
+    };
+    // A Java client remembers where a name led for 30 s. Of a B that never asks the stand-in, nothing more is checked.
+    pair.standIn = await tryFor(goneMs + recoveryMs, isFound, 500);
+  },
+  checks: [...lab.whenAIsReplaced, ...robustness.whenAIsReplaced],
+  async leave(pair) {
+    pair.standIn = undefined;
+    await pair.replacement?.putBack();
+    pair.replacement = undefined;
+    await pair.restore();
+  },
+};
+
+export const givenOddInput: Situation = {
+  name: 'given odd input',
+  needs: ['a', 'b'],
+  enter: async () => {},
+  checks: robustness.givenOddInput,
+  leave: (pair) => pair.restore(),
+};
+
+export const whenAHangsUnderLoad: Situation = {
+  name: 'when A hangs under load',
+  needs: ['a', 'b'],
+  async enter(pair) {
+    pair.isAAway = true;
+    await pair.stack.a.pause();
+  },
+  checks: robustness.whenAHangsUnderLoad,
+  leave: goOn,
+};
+
+export const situations = [
+  withBothUp,
+  whenAHangs,
+  whenAIsStopped,
+  whenBIsStopped,
+  whenAIsReplaced,
+  givenOddInput,
+  whenAHangsUnderLoad,
+];

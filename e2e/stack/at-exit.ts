@@ -1,0 +1,117 @@
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+
+const TERM_PATIENCE_MS = 30_000; // for a command that removes containers of its own
+const groups = new Set<number>();
+const removals = new Set<() => void>();
+let isInstalled = false;
+
+/** Kills the process group of `pid` when this process ends before the function that is returned was called. */
+export function killAtExit(pid: number): () => void {
+  return keep(groups, pid);
+}
+
+/** Runs `remove` when this process ends before the function that is returned was called. `remove` must be synchronous. */
+export function removeAtExit(remove: () => void): () => void {
+  return keep(removals, remove);
+}
+
+/** Run by Mocha before the first test (see .mocharc.mjs), as a test may start processes that it cannot register here. */
+export const mochaGlobalSetup = install;
+
+/** `spawnSync` for removals: in a process group of its own, so that a second Ctrl-C does not reach it. */
+export function runToEnd(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+  const detached = { detached: true }; // Node takes it; its types leave it out
+  return spawnSync(command, args, { ...options, ...detached, encoding: 'utf8', timeout: 60_000 });
+}
+
+export function sleepSync(ms: number) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function keep<T>(leftovers: Set<T>, leftover: T): () => void {
+  install();
+  leftovers.add(leftover);
+  return () => leftovers.delete(leftover);
+}
+
+function install() {
+  if (isInstalled) return;
+  isInstalled = true;
+  let isInterrupted = false;
+  const interrupt = (code: number) => {
+    isInterrupted = true;
+    process.exit(code);
+  };
+  // A signal's own end of the process would pass over the listeners of `exit`. These run synchronously, so that nothing
+  // else is started meanwhile, and that a second signal changes nothing.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => interrupt(128 + constants.signals[signal]));
+  }
+  process.on('exit', () => {
+    if (isInterrupted || groups.size + removals.size > 0) cleanUp();
+  });
+  onceParentEnds(() => interrupt(128 + constants.signals.SIGTERM));
+}
+
+/** Runs `stop` once npm's shell has ended: it gets a SIGTERM from npm, and does not hand it on. */
+export function onceParentEnds(stop: () => void) {
+  if (!process.env.npm_lifecycle_event) return; // not run by npm: a shell may end and leave its commands running
+  const parent = process.ppid;
+  // If it had ended before, this process has a parent already that is not of npm's process group.
+  const groups =
+    runToEnd('ps', ['-o', 'pgid=', '-p', `${process.pid},${parent}`])
+      .stdout?.trim()
+      .split(/\s+/) ?? [];
+  if (groups.length === 2 && groups[0] !== groups[1]) return stop();
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop();
+  }, 200).unref();
+}
+
+function cleanUp() {
+  for (const pid of groups) signal(-pid, 'SIGKILL');
+  // What is still at work, such as a `docker compose up`, would go on creating what is being removed.
+  const descendants = descendantsOf(process.pid);
+  for (const pid of descendants) if (signal(pid, 'SIGTERM')) signal(pid, 'SIGCONT');
+  const end = performance.now() + TERM_PATIENCE_MS;
+  while (performance.now() < end && areRunning(descendants)) sleepSync(50);
+  for (const pid of descendants) signal(pid, 'SIGKILL');
+  for (const remove of removals) remove();
+}
+
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false; // it has ended
+  }
+}
+
+interface Process {
+  pid: number;
+  parent: number;
+}
+
+/** Those of this machine that have not ended. (Node cannot reap its own children while it ends.) */
+function runningProcesses(): Process[] {
+  const { pid: own, stdout } = runToEnd('ps', ['-eo', 'pid=,ppid=,stat=']);
+  return (stdout ?? '')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([pid, , state]) => state && !state.startsWith('Z') && Number(pid) !== own)
+    .map(([pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+}
+
+function descendantsOf(ancestor: number): number[] {
+  const running = runningProcesses();
+  const childrenOf = (parent: number): number[] =>
+    running.filter((each) => each.parent === parent).flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
+  return childrenOf(ancestor);
+}
+
+function areRunning(pids: number[]): boolean {
+  return runningProcesses().some(({ pid }) => pids.includes(pid));
+}

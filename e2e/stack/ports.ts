@@ -1,0 +1,26 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/**
+ * A port that nothing listened on a moment ago, below those that systems give to outgoing connections: one of these may be
+ * taken again before anybody listens on it.
+ */
+export async function freePort(): Promise<number> {
+  const port = randomInt(20_000, 32_000);
+  return (await isTaken(port)) ? freePort() : port;
+}
+
+/** Whether something on this machine already listens on `port`. */
+export async function isTaken(port: number): Promise<boolean> {
+  for (const host of ['::', '0.0.0.0']) {
+    const server = createServer().listen(port, host);
+    const code = await once(server, 'listening').then(
+      () => undefined,
+      (error) => error.code,
+    );
+    if (code === 'EADDRINUSE') return true;
+    if (!code) await once(server.close(), 'close');
+  }
+  return false;
+}

@@ -1,0 +1,75 @@
+import { get } from './http.ts';
+import { until } from './until.ts';
+
+/** One of the two services, wherever it runs. What starts or stops it resolves once that has happened. */
+export interface Service {
+  /** Where it is reached from here, such as `http://127.0.0.1:32768`; may change with each start. */
+  url: string;
+  /** What a person would type to start it and to stop it as this does: of a container. */
+  readonly typed?: { start: string; stop: string };
+  /** Of a process that runs, which is the first of its group. */
+  readonly pid?: number | undefined;
+  /** Resolves once the service answers `/health`; rejects when it ends instead, or does not answer within 30 s. */
+  start(): Promise<void>;
+  /** SIGTERM, with the substrate's patience (10 s) and then SIGKILL. Resolves to the exit code, 128 + n for signal n. */
+  stop(): Promise<number>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Freezes the process as it is: connections to it are taken, and never answered. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** A place in its log, which is the end of it now. */
+  mark(): Promise<string>;
+  /** All that it has written to standard output and standard error, over all its lives, one entry a line; or since a mark. */
+  logs(since?: string): Promise<string[]>;
+  /** A different text for each life of the process. */
+  life(): Promise<string>;
+  /** What of it went on after it was stopped, and had to be killed, in words. */
+  survivor?: string | undefined;
+  /** It is in the same process as the other. */
+  partOf?: boolean;
+}
+
+/** A service whose output can be read as it comes. */
+export interface Followed extends Service {
+  /** Hands over its output from now on, piece by piece. Returns how to end that. */
+  follow(onOutput: (piece: string) => void): () => void;
+}
+
+/** Services A and B, started together, failing separately. `await using` takes it down at the end of a block. */
+export interface Stack extends AsyncDisposable {
+  a: Service;
+  b: Service;
+  /**
+   * Kills A and lets `stand-in.ts` answer at its address, until it is put back or replaced by another. It does what each
+   * message says, or to each caller the same, if it is given a behaviour.
+   */
+  replaceA(behaviour?: string): Promise<StandIn>;
+  /** Removes whatever the stack was made of, in whatever state it is. */
+  down(): Promise<void>;
+}
+
+export interface StandIn {
+  /** Where it is told from here what to do, and asked what it was asked. */
+  url: string;
+  /** How many addresses the name has by which B may know it. */
+  addresses: number;
+  /** Resolves once A answers again. */
+  putBack(): Promise<void>;
+}
+
+/** The stand-in that is reached at `url`, once it answers there. `end` ends it, before `a` is started again. */
+export async function standInAt(url: string, addresses: number, end: () => Promise<unknown>, a: Service) {
+  await until('the stand-in for service A', () => get(`${url}/asked`).catch(() => undefined));
+  const putBack = async () => {
+    await end();
+    await a.start();
+  };
+  return { url, addresses, putBack } satisfies StandIn;
+}
+
+/** The log lines that are JSON objects; what is not (a warning of the runtime's) is left out. */
+export async function jsonLogs(service: Service): Promise<Record<string, any>[]> {
+  const lines = await service.logs();
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+}

@@ -1,0 +1,176 @@
+/**
+ * Stands in for service A, on PORT, and does to a caller of `/echo` what the caller's `msg` says: one of the behaviours
+ * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
+ * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message.
+ * With a CONTROL_PORT, it can be asked there, and no caller needs to know any name: `/play?as=late&msg=xyz` gives a
+ * behaviour, or another echo, to a message, `/asked` tells what came since the last such question, `/release` hangs up on
+ * all callers, and `/refuse` closes PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node,
+ * and runs from its text alone.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { createServer, type Server, type Socket } from 'node:net';
+
+const port = Number(process.env.PORT);
+const hosts = (process.env.HOSTS ?? '0.0.0.0').split(' ');
+const sockets = new Set<Socket>();
+const parts = new Map<string, string>();
+let servers: Server[] = [];
+let targets: string[] = [];
+let connections: string[] = [];
+
+function http(status: string, body: string, headers = 'Content-Type: application/json\r\n') {
+  return `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${headers}\r\n${body}`;
+}
+const json = (value: unknown) => http('200 OK', JSON.stringify(value));
+const echo = (msg: string | null) => JSON.stringify({ echo: msg });
+const PAGE = '<!doctype html><title>Sign in</title><p>Please sign in.';
+const HTML = 'Content-Type: text/html\r\n';
+
+/** Writes a piece now and then, until the caller has gone or was hung up on. */
+function drip(socket: Socket, everyMs: number, piece: () => string) {
+  const timer = setInterval(() => socket.write(piece(), 'latin1'), everyMs);
+  socket.once('close', () => clearInterval(timer));
+}
+
+function trickle(socket: Socket, answer: string, atOnce: number) {
+  let sent = atOnce;
+  socket.write(answer.slice(0, atOnce));
+  drip(socket, 50, () => answer[sent++] ?? '');
+}
+
+/** Named after what A does; each gets the connection once a whole request has come, and its message. */
+const behaviours: Record<string, (socket: Socket, msg: string) => void> = {
+  silence: () => {},
+  trickle: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 0),
+  trickledbody: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 150),
+  halfheaders: (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: appl'),
+  halfbody: (socket, msg) => socket.write(http('200 OK', echo(msg)).slice(0, -6)),
+  endless(socket) {
+    socket.write(
+      'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"echo":\r\n',
+    );
+    drip(socket, 20, () => `2000\r\n${' '.repeat(0x2000)}\r\n`); // slow enough for a B that keeps it all
+  },
+  cutoff: (socket, msg) => socket.end(http('200 OK', echo(msg)).slice(0, -6)),
+  reset: (socket) => socket.resetAndDestroy(),
+  hangup: (socket) => socket.end(),
+  error500: (socket, msg) => socket.end(http('500 Internal Server Error', echo(msg))),
+  error404: (socket, msg) => socket.end(http('404 Not Found', echo(msg))),
+  redirect: (socket, msg) =>
+    socket.end(http('302 Found', echo(msg), 'Content-Type: application/json\r\nLocation: /sign-in\r\n')),
+  plaintext: (socket) => socket.end(http('200 OK', 'hello', 'Content-Type: text/plain\r\n')),
+  page: (socket) => socket.end(http('200 OK', PAGE, HTML)),
+  nothing: (socket) => socket.end(http('200 OK', '')),
+  othershape: (socket) => socket.end(json({ message: 'nothing of the kind' })),
+  nullbody: (socket) => socket.end(json(null)),
+  late: (socket, msg) => setTimeout(() => socket.end(http('200 OK', echo(msg))), 3000),
+  garbage: (socket) => socket.end('220 not HTTP at all\r\n\r\n'),
+  badchunk: (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'),
+  midreset(socket, msg) {
+    socket.write(http('200 OK', echo(msg)).slice(0, -6), () => setTimeout(() => socket.resetAndDestroy(), 20));
+  },
+  /** Answers and keeps the connection, only to reset it when the next request comes on it. */
+  stale(socket, msg) {
+    socket.write(http('200 OK', echo(msg)).replace('Connection: close', 'Connection: keep-alive'));
+    socket.once('data', () => socket.resetAndDestroy());
+  },
+};
+
+function answer(socket: Socket, target: string) {
+  const url = URL.parse(target, 'http://service-a');
+  if (url?.pathname === '/health') return socket.end(json({ status: 'ok' }));
+  if (url?.pathname === '/sign-in') return socket.end(http('200 OK', PAGE, HTML));
+  targets.push(target);
+  const msg = url?.searchParams.get('msg') ?? '';
+  const part = process.env.BEHAVIOUR || (parts.get(msg) ?? msg);
+  const misbehave = Object.hasOwn(behaviours, part) && behaviours[part];
+  if (misbehave) misbehave(socket, msg);
+  else socket.end(http('200 OK', echo(part)));
+}
+
+/**
+ * For a caller that speaks gRPC: whatever message came is the answer, with the echo played in the place of its text. A caller
+ * whose messages have their text in one place, in a request as in an answer, finds it there; a text of the same length fits.
+ */
+const http2 = createHttp2Server().on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
+  let message = '';
+  stream.on('error', () => {}); // callers hang up on it
+  stream.setEncoding('latin1').on('data', (chunk: string) => (message += chunk));
+  stream.on('end', () => {
+    targets.push(`${path} ${message}`);
+    if (stream.closed) return; // its caller has given up
+    for (const [msg, part] of parts) message = message.replaceAll(msg, part);
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.end(message, 'latin1');
+  });
+});
+http2.on('sessionError', () => {});
+
+function take(socket: Socket) {
+  sockets.add(socket);
+  connections.push(socket.remoteAddress ?? '');
+  socket.on('error', () => {}); // callers hang up on it; that is what it is for
+  socket.once('close', () => sockets.delete(socket));
+  let head = '';
+  const read = (chunk: Buffer) => {
+    const isWhole = head.includes('\r\n\r\n');
+    head += chunk.toString('latin1');
+    if (isWhole || !head.includes('\r\n\r\n')) return;
+    if (!head.startsWith('PRI * HTTP/2.0')) return answer(socket, /^\S+ (.*) HTTP\/\d/.exec(head)?.[1] ?? '');
+    socket.off('data', read).pause();
+    socket.unshift(Buffer.from(head, 'latin1'));
+    http2.emit('connection', socket);
+  };
+  socket.on('data', read);
+}
+
+async function accept() {
+  refuse(new URLSearchParams());
+  servers = hosts.map(() => createServer(take).on('error', ({ message }) => console.error(message)));
+  const open = (server: Server, host: string | undefined) =>
+    new Promise<void>((resolve) => server.once('error', () => resolve()).listen(port, host, resolve));
+  await Promise.all(servers.map((server, index) => open(server, hosts[index])));
+}
+
+function refuse(query: URLSearchParams) {
+  const host = query.get('host');
+  for (const [index, server] of servers.entries()) if (!host || host === hosts[index]) server.close();
+  for (const socket of sockets) socket.destroy();
+}
+
+/** How many connections to it the system has refused, and others that it has reset; undefined where it does not count. */
+function resets(): number | undefined {
+  try {
+    const [names, counts] = readFileSync('/proc/net/snmp', 'utf8').match(/^Tcp:.*$/gm)!;
+    return Number(counts!.split(' ')[names!.split(' ').indexOf('OutRsts')]);
+  } catch {
+    return undefined;
+  }
+}
+
+const controls: Record<string, (query: URLSearchParams) => unknown> = {
+  play: (query) => void parts.set(query.get('msg')!, query.get('as')!),
+  asked() {
+    const asked = { targets, connections, resets: resets() };
+    [targets, connections] = [[], []];
+    return asked;
+  },
+  release() {
+    for (const socket of sockets) socket.destroy();
+  },
+  refuse,
+  accept,
+};
+
+await accept();
+if (process.env.CONTROL_PORT) {
+  createHttpServer(async ({ url }, response) => {
+    const { pathname, searchParams } = new URL(url!, 'http://stand-in');
+    response.end(JSON.stringify((await controls[pathname.slice(1)]?.(searchParams)) ?? {}));
+  }).listen(Number(process.env.CONTROL_PORT));
+}
+process.once('SIGTERM', () => process.exit()); // as the first process of a container, it would ignore it

@@ -1,0 +1,21 @@
+import type { Writable } from 'node:stream';
+import { pino, stdTimeFunctions, type Logger } from 'pino';
+
+const MAX_WAITING_BYTES = 1024 * 1024; // for a slow reader of standard output; what comes beyond is dropped
+
+/**
+ * One JSON line per event. It never waits for a reader: lines for which there is no room are dropped, and the next one
+ * that is written tells how many in `dropped_lines`.
+ */
+export function createLogger(service: string, output: Writable = process.stdout): Logger {
+  let dropped = 0;
+  output.on('error', () => {}); // the reader has left, which is no reason to stop serving
+  function write(line: string) {
+    if (output.writableLength > MAX_WAITING_BYTES) return dropped++;
+    dropped = 0;
+    output.write(line);
+  }
+  const mixin = () => (dropped > 0 ? { dropped_lines: dropped } : {});
+  const formatters = { level: (level: string) => ({ level }) };
+  return pino({ base: { service }, timestamp: stdTimeFunctions.isoTime, formatters, mixin }, { write });
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { Router } from '@koa/router';
+import Koa, { HttpError, type Middleware } from 'koa';
+import type { Logger } from 'pino';
+
+/** What a handler finds in `ctx.state`; what it puts into `log` becomes part of the request's line. */
+export type RequestState = { requestId: string; log: Record<string, unknown> };
+export type App = Koa<RequestState, { isStopping?: boolean }>;
+type Handler = Middleware<RequestState, { isStopping?: boolean }>;
+
+/** Paths are exact: their case and a slash at the end count. */
+export const newRouter = () => new Router<RequestState>({ sensitive: true, strict: true });
+
+/** Routes as an application, with what any HTTP service does around them. It listens nowhere. */
+export function toApp(router: Router<RequestState>, logger: Logger): App {
+  const app: App = new Koa();
+  app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
+  return app.use(accessLog(logger)).use(errorsAsJson).use(router.routes()).use(noSuchRoute);
+}
+
+/** The milliseconds since `start`, a time of `performance.now()`, to two digits. */
+export const msSince = (start: number): number => Math.round((performance.now() - start) * 100) / 100;
+
+const bounded = (path: string) => (path.length > 200 ? `${path.slice(0, 200)}…` : path);
+
+/**
+ * Gives the request an id (the caller's `x-request-id` if that is 1 to 128 of `A-Za-z0-9._-`), and logs it in exactly one
+ * line, once its answer has been sent or its caller has left.
+ */
+function accessLog(logger: Logger): Handler {
+  return async (ctx, next) => {
+    const start = performance.now();
+    const given = ctx.get('x-request-id');
+    const requestId = /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID();
+    ctx.state = { requestId, log: {} };
+    ctx.set('x-request-id', requestId);
+    // A proxy's absolute-form target is served as its path alone (RFC 9112, 3.2.2): its host may be malformed. A fragment
+    // goes too: with one in it, Koa has the path parsed in a way that takes `//user@[` for a host, and throws.
+    ctx.url = ctx.url.replace(/#.*/, '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*\/?/i, '/');
+    await next();
+    // Node drops what follows a request to upgrade; its caller must learn that no further answer will be sent.
+    if (ctx.isStopping || ctx.get('Upgrade')) ctx.set('Connection', 'close');
+
+    const log = () => {
+      const aborted = !ctx.res.writableFinished;
+      const status = aborted ? 499 : ctx.status; // nginx's number for a caller who left: no status was sent
+      const line = { request_id: requestId, method: ctx.method, endpoint: bounded(ctx.path), status };
+      const extra = { ...(aborted && { aborted }), ...ctx.state.log };
+      logger[status >= 500 ? 'error' : 'info']({ ...line, latency_ms: msSince(start), ...extra });
+    };
+    // Not before the handler has ended, even if the caller has left: the line tells what the handler met.
+    if (ctx.res.closed) log();
+    else ctx.res.once('close', log);
+  };
+}
+
+/** What `ctx.throw(4xx, 'one sentence')` says goes to the caller; anything else that is thrown is a bug, for the log. */
+const errorsAsJson: Handler = async (ctx, next) => {
+  try {
+    await next();
+  } catch (error) {
+    const known = error instanceof HttpError && error.expose ? error : undefined;
+    ctx.status = known?.status ?? 500;
+    ctx.set(known?.headers ?? {});
+    ctx.body = { error: known?.message ?? 'This service has a bug; its log has the details.' };
+    if (!known) ctx.state.log.stack = error instanceof Error ? error.stack : String(error);
+  }
+};
+
+/** Stands behind the routes, and so gets only what none of them took. */
+const noSuchRoute: Handler = (ctx) => {
+  const path = bounded(ctx.path);
+  if (ctx.matched.length === 0) ctx.throw(404, `${path} does not exist here.`);
+  ctx.throw(405, `${path} takes GET only.`, { headers: { Allow: 'GET, HEAD' } });
+};
