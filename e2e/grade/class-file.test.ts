@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { readClass } from './class-file.ts';
+
+const read = (text: string | Uint8Array) => readClass('class.csv', Buffer.from(text as string));
+
+describe("A class's file", () => {
+  it('has a row for each student, with options of its own', () => {
+    const [ada, ben] = read(
+      'id,name,folder,a,b\n7,"Lovelace, Ada",ada,python a.py,"python b.py ""x"""\n8,Ben,../ben,,\n',
+    );
+    expect(ada).to.deep.include({ row: 2, id: '7', name: 'Lovelace, Ada', folder: 'ada', file: '7' });
+    expect(ada!.options).to.deep.equal({ a: 'python a.py', b: 'python b.py "x"' });
+    expect(ben).to.deep.include({ row: 3, id: '8', folder: '../ben', options: {} });
+  });
+
+  it('may be what a spreadsheet writes: a byte order mark, CRLF, semicolons, empty rows, capitals, no ids', () => {
+    const rows = read('\ufeffName; Folder;Compose\r\nZoë;zoe;compose.yml\r\n;;\r\n\r\n"Två\r\nrader";two;\r\n');
+    expect(rows.map(({ row, id, folder }) => [row, id, folder])).to.deep.equal([
+      [2, 'Zoë', 'zoe'],
+      [5, 'Två\r\nrader', 'two'],
+    ]);
+    expect(rows[0]!.options).to.deep.equal({ compose: 'compose.yml' });
+  });
+
+  it('leads to names of files that stay in their folder, and are never the same', () => {
+    const ids = ['../../etc/passwd', '..', '/', 'a b', 'a-b', 'ada', 'Ada', '.hidden', 'x'.repeat(300), 'Zoë'];
+    const files = read(`id,folder\n${ids.map((id) => `${id},f`).join('\n')}\n`).map(({ file }) => file);
+    for (const file of files) expect(file).to.match(/^[\w@][\w.@-]{0,80}$/);
+    expect(new Set(files.map((file) => file.toLowerCase())).size).to.equal(ids.length);
+    expect(files[5]).to.equal('ada');
+  });
+
+  const BAD: Record<string, [text: string | Uint8Array, sentence: RegExp]> = {
+    'without students': ['id,folder\n', /^class\.csv has no row with a student\.$/],
+    'that is empty': ['', /^class\.csv, row 1: there is no column id and no column name\.$|has no row/],
+    'without a column that it needs': ['id,name\n1,x\n', /^class\.csv, row 1: there is no column folder\.$/],
+    'without ids and names': ['folder\nx\n', /row 1: there is no column id and no column name\.$/],
+    'with an unknown column': [
+      'id,folder,mark\n1,x,5\n',
+      /row 1: a column "mark" is not known; the columns are id, name/,
+    ],
+    'with a column twice': ['id,folder,ID\n1,x,1\n', /row 1: there are two columns id\.$/],
+    'with an id twice': ['id,folder\n1,x\n2,y\n1,z\n', /row 4: the id 1 is that of row 2 too\.$/],
+    'with a row of too few cells': [
+      'id,folder,a\n1,x,y\n2,x\n',
+      /row 3: it has more or fewer cells than the heading\.$/,
+    ],
+    'with a row of too many cells': [
+      'id,folder\n1,x\n\n2,x,y\n',
+      /row 4: it has more or fewer cells than the heading\.$/,
+    ],
+    'with a quote that is not closed': ['id,folder\n1,"x\n2,y\n', /row 2: a quote is opened here and never closed\.$/],
+    'with a quote inside a cell': ['id,folder\n1,x\n2,a "b" c\n', /row 3: a quote stands inside a cell/],
+    'with text after a quote': ['id,folder\n1,"x" y\n', /row 2: something follows the closing quote of a cell/],
+    'without a folder in a row': ['id,folder\n1, \n', /row 2: 1 has no folder\.$/],
+    'without an id in a row': ['id,folder\n,x\n', /row 2: there is neither an id nor a name\.$/],
+    'that is not UTF-8': [Buffer.from([0x69, 0x64, 0x0a, 0xe9]), /^class\.csv is not UTF-8; save it as "CSV UTF-8"\.$/],
+  };
+  for (const [what, [text, sentence]] of Object.entries(BAD)) {
+    it(`${what} is refused in one sentence`, () => expect(() => read(text)).to.throw(sentence));
+  }
+});

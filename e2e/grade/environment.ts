@@ -1,0 +1,12 @@
+/** What programs need to be found and to find their own: nothing that is likely to be a secret. */
+const PASSED_ON =
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP|SystemRoot|JAVA_HOME|GO(?:PATH|ROOT|CACHE|MODCACHE|TOOLCHAIN)|(?:PYENV|NVM|RBENV|SDKMAN|VOLTA|FNM)_\w*(?:ROOT|DIR|HOME)|VIRTUAL_ENV|CONDA_PREFIX|DOTNET_ROOT|CARGO_HOME|RUSTUP_HOME|GEM_HOME|XDG_\w+_(?:HOME|DIR))$/;
+const DOCKERS = /^(?:DOCKER_\w+|BUILDX_\w+|BUILDKIT_\w+|COMPOSE_PARALLEL_LIMIT|SSH_AUTH_SOCK)$/;
+
+const pick = (names: RegExp) => Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
+
+/** The environment of a graded program: of the caller's own, only what is on a list. */
+export const environment = () => pick(PASSED_ON);
+
+/** The environment of `docker`, when the file that it reads is somebody else's: what it names, it gets. */
+export const environmentOfDocker = () => ({ ...pick(PASSED_ON), ...pick(DOCKERS) });

@@ -1,0 +1,158 @@
+/** `npm run grade`: the rubric of a pair of services, from outside, or of a whole class. `--help` has the exit codes. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { Pair, printable } from '../spec/pair.ts';
+import { onceParentEnds } from '../stack/at-exit.ts';
+import { ROOT } from '../stack/paths.ts';
+import type { Stack } from '../stack/service.ts';
+import { gradeClass } from './class.ts';
+import { gatherEvidence } from './evidence.ts';
+import { writeWhole } from './files.ts';
+import { grade, type Weigh } from './grade.ts';
+import { gradescope } from './gradescope.ts';
+import { junit } from './junit.ts';
+import { HELP, numberIn, path, readOptions, Ungradable, Unusable, type Options } from './options.ts';
+import { pictureOfOutage } from './outage.ts';
+import { pairPage } from './page.ts';
+import { stackOf } from './pair-stack.ts';
+import { proofInMarkdown } from './proof.ts';
+import { meetsLab, scoresOf, type Proof, type Report } from './report.ts';
+import { presentRubric, readRubric } from './rubric-file.ts';
+import { rubric } from './rubric.ts';
+import { outermost, sourcesOf } from './sources.ts';
+
+/** One line that writes itself over, on a terminal only. */
+function showProgress(text: string) {
+  const { isTTY, columns } = process.stderr;
+  if (isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (columns || 80) - 1)}`);
+}
+
+async function gradePair(options: Options): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(2));
+  checkOutputs(options);
+  const { name, compose, a, b, 'a-dir': dirA, 'b-dir': dirB } = options;
+  const start = Date.now();
+  const { rubric: rubricFile, setup } = options;
+  const weigh = rubricFile === undefined ? undefined : readRubric(rubricFile).weigh;
+  const pair = { setup, compose, a, b, 'a-dir': dirA, 'b-dir': dirB };
+  const about = { name, pair, rubric: rubricFile, when: new Date(start).toISOString() };
+  try {
+    const graded = await resultsOf(options, weigh);
+    const { results } = graded;
+    process.stdout.write(rubric(results, process.stdout));
+    await write({ ...about, ms: Date.now() - start, scores: scoresOf(results), ...graded }, options);
+    return meetsLab(results) ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof Ungradable)) throw error;
+    const reason = error.message;
+    await write({ ...about, reason, ms: Date.now() - start, scores: scoresOf([]), results: [] }, options);
+    throw error;
+  }
+}
+
+/** What would otherwise go wrong only once the grade is there. */
+function checkOutputs(options: Options) {
+  for (const name of ['json', 'proof', 'junit', 'gradescope'] as const) {
+    const folder = options[name] === undefined ? undefined : dirname(path(options[name]));
+    if (folder && !existsSync(folder)) throw new Unusable(`There is no directory ${folder} (--${name}).`);
+  }
+  if (options.proof && spawnSync('curl', ['--version']).status !== 0)
+    throw new Unusable('curl is missing, and --proof shows what it says; install it, or leave --proof out.');
+}
+
+async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 'results' | 'sources' | 'proof'>> {
+  const seconds = numberIn(options, 'timeout', 60);
+  // Before anything is built among them.
+  const folders = await outermost(foldersOf(options)).catch(() => []);
+  const sources = folders.length > 0 ? await sourcesOf(folders).catch(() => undefined) : undefined;
+  showProgress('setting up, building and starting the pair');
+  const stack = await stackOf(options);
+  // Half a second more than was promised, so that a timeout of exactly as much counts.
+  const limits = { answerMs: seconds * 1000 + 500, goneMs: 30_000, healthMs: 1000, recoveryMs: 15_000 };
+  const pair = new Pair(stack, limits);
+  try {
+    await pair.start('a');
+    await pair.start('b');
+    const name = (['a', 'b'] as const).find((name) =>
+      /ended with code 12[67] before|\(exit code 12[67]\)/.test(pair.problems[name] ?? ''),
+    );
+    if (name) throw new Ungradable(`The command of service ${name.toUpperCase()} cannot be run: ${options[name]}`);
+    const { a, b } = pair.problems;
+    if (a && b) throw new Ungradable(`Neither service can be started: ${printable(a, 1000)}; ${printable(b, 1000)}`);
+    const results = await grade(pair, (done, of, what) => showProgress(`${done}/${of} ${what}`), weigh);
+    const proof = options.proof ? await proofOf(options, stack, pair.problems) : undefined;
+    return { results, sources, proof };
+  } finally {
+    await stack.down();
+    showProgress('');
+  }
+}
+
+/** Where the sources of the pair are. */
+function foldersOf({ compose, a, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: Options): string[] {
+  if (compose) return [dirname(path(compose))];
+  return a ? [path(dirA), path(dirB)] : [`${ROOT}service-a`, `${ROOT}service-b`];
+}
+
+/** What was typed, in effect, to start A as a process. */
+function startOfA({ a, 'a-dir': dir }: Options, url: string): string {
+  const port = `PORT=${new URL(url).port || 80}`;
+  return a ? `${dir ? `cd '${dir}' && ` : ''}${port} ${a}` : `${port} node service-a/src/main.ts`;
+}
+
+async function proofOf(options: Options, stack: Stack, problems: Pair['problems']): Promise<Proof> {
+  const obstacle = problems.a ? 'Service A did not start.' : problems.b && 'Service B did not start.';
+  if (obstacle) return { steps: obstacle, picture: obstacle };
+  showProgress('proof: running curl');
+  // What the last checks stopped or broke gets its chance.
+  const steps = await Promise.all([stack.a.start(), stack.b.start()])
+    .then(() => gatherEvidence(stack, startOfA(options, stack.a.url)))
+    .catch(({ message }: Error) => message);
+  if (typeof steps === 'string') return { steps, picture: steps };
+  showProgress('proof: measuring an outage');
+  const picture = await pictureOfOutage(stack).then(
+    (svg) => ({ svg }),
+    ({ message }: Error) => message,
+  );
+  return { steps, picture };
+}
+
+async function write(report: Report, { proof, json, junit: xml, gradescope: results }: Options) {
+  if (json) await writeWhole(path(json), `${JSON.stringify(report, null, 2)}\n`);
+  if (xml) await writeWhole(path(xml), junit(report));
+  if (results) await writeWhole(path(results), gradescope(report));
+  if (!proof) return;
+  const base = path(proof).replace(/\.(?:md|html)$/, '');
+  const picture = report.proof?.picture;
+  if (typeof picture === 'object') await writeWhole(`${base}.svg`, picture.svg);
+  await writeWhole(`${base}.md`, proofInMarkdown(report, `${basename(base)}.svg`));
+  await writeWhole(`${base}.html`, pairPage(report));
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (options['print-rubric']) {
+    process.stdout.write(presentRubric());
+    return 0;
+  }
+  return options.class === undefined ? gradePair(options) : gradeClass(options, showProgress);
+}
+
+// As one of a class, it ends with the process that grades the class, however that ends.
+process.on('disconnect', () => process.exit(2));
+process.channel?.unref();
+
+onceParentEnds(() => process.kill(process.pid, 'SIGTERM'));
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof Unusable)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}

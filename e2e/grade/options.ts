@@ -1,0 +1,114 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+export const HELP = `Grades a pair of services, in any language, from the outside.
+
+  npm run grade                                       this repository's own pair, as processes
+  npm run grade -- --compose DIR/docker-compose.yml   services named service-a and service-b
+  npm run grade -- --a 'python app.py' --a-dir DIR/service-a \\
+                   --b 'python app.py' --b-dir DIR/service-b
+
+The pair: A answers /health and /echo?msg= on port 8080, B answers /health and /call-echo?msg= on port
+8081 and calls A. Two commands are run by the shell, with PORT in their environment and, for B, A's
+address in SERVICE_A_URL.
+
+  --compose FILE           a Compose file; it is built and started as a project of its own
+  --a-service  --b-service NAME   other names of its services (service-a, service-b)
+  --a-port  --b-port PORT  where each listens in its container, if the file does not show it
+  --a CMD   --b CMD        how each service is started, in the foreground
+  --a-dir   --b-dir DIR    where it is started (.)
+  --a-url   --b-url URL    where it listens (http://127.0.0.1:8080, http://127.0.0.1:8081)
+  --isolate [IMAGE]        both commands in containers without a network outside, with little to use up;
+                           by the languages' usual images if none is named. Without it, commands
+                           can do all that you can: it is no sandbox
+  --setup CMD              run before the start, in the innermost folder that holds both services
+  --setup-limit MINUTES    how long that may take (5)
+  --timeout SECONDS        how long B may take to answer while A hangs (5)
+  --rubric FILE            points and names of the checks, and which are left out, as JSON; what
+                           --print-rubric prints is a file to start from
+  --name NAME              whose pair it is, for what is written
+  --proof FILE             what was typed, answered and logged in a success, a failure and an outage:
+                           FILE.md with its picture FILE.svg, and all in one page, FILE.html
+  --json FILE              everything, for machines
+  --junit FILE             JUnit XML        --gradescope FILE    Gradescope's results.json
+
+A whole class, a row a student; e2e/grade/README.md has the columns:
+  --class FILE.csv --out DIR [--jobs N] [--limit MINUTES]
+
+A is stopped, frozen and replaced by one that misbehaves, and put back; B too is stopped at the end.
+Nothing is left running. A grade takes about a minute.
+
+Exit code: 0 when all of the lab's requirements are met, 1 when not, 2 when there is nothing to grade.
+Of a class: 0 when every row was graded, 1 when one was not, 2 when there is nothing to grade.
+`;
+
+/** There is nothing to grade, for a reason that the person at the keyboard can do something about. */
+export class Unusable extends Error {}
+
+/** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
+export class Ungradable extends Unusable {}
+
+const text = { type: 'string' } as const;
+
+/** What says which pair is graded, and how. */
+export const PAIR = {
+  ...{ compose: text, a: text, b: text, 'a-dir': text, 'b-dir': text, 'a-url': text, 'b-url': text },
+  ...{ 'a-service': text, 'b-service': text, 'a-port': text, 'b-port': text },
+  timeout: { ...text, default: '5' },
+  ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' } },
+};
+
+/** What is made of the grade. */
+const OUTPUT = { rubric: text, name: text, json: text, proof: text, junit: text, gradescope: text };
+
+const CLASS = { class: text, out: text, jobs: { ...text, default: '1' }, limit: { ...text, default: '15' } };
+
+/** The options of a pair that a row of a class's file can have, as columns of the same names. */
+export const PAIR_COLUMNS = Object.entries(PAIR).flatMap(([name, { type }]) => (type === 'string' ? [name] : []));
+
+/** The options as they were given; throws an `Unusable` for what is none of them. */
+export function readOptions(args: string[]) {
+  try {
+    const flags = { help: { type: 'boolean', short: 'h' }, 'print-rubric': { type: 'boolean' } } as const;
+    const options = { ...PAIR, ...OUTPUT, ...CLASS, ...flags };
+    // Its value may be left out.
+    const isBare = (arg: string, next = '-') => arg === '--isolate' && next.startsWith('-');
+    const whole = args.map((arg, index) => (isBare(arg, args[index + 1]) ? '--isolate=' : arg));
+    return parseArgs({ args: whole, options }).values;
+  } catch (error) {
+    throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
+  }
+}
+
+export type Options = ReturnType<typeof readOptions>;
+/** Those that say which pair it is. */
+export type PairOptions = Pick<Options, keyof typeof PAIR>;
+
+/**
+ * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
+ * Compose file of its own takes no commands from them, and the other way round.
+ */
+export function pairArguments(forAll: Options, ofRow: Record<string, string>): string[] {
+  const isForeign = (name: string) =>
+    (ofRow.compose !== undefined && /^(?:[ab](?:$|-dir|-url)|isolate$)/.test(name)) ||
+    ((ofRow.a ?? ofRow.b) !== undefined && /^compose$|-service$|-port$/.test(name));
+  return Object.keys(PAIR).flatMap((name) => {
+    const value = ofRow[name] ?? (isForeign(name) ? undefined : forAll[name as keyof typeof PAIR]);
+    return value === undefined ? [] : [typeof value === 'string' ? `--${name}=${value}` : `--${name}`];
+  });
+}
+
+/** npm runs scripts in the repository; paths are meant from where the person is. */
+const from = (['grade', 'live'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
+export const path = (name: string) => resolve(from, name);
+
+/** The number that an option gives, of more than 0 and at most `max`; throws an `Unusable` for anything else. */
+export function numberIn(
+  options: Partial<Options>,
+  name: 'timeout' | 'jobs' | 'limit' | 'setup-limit' | 'a-port' | 'b-port',
+  max: number,
+): number {
+  const number = Number(options[name]);
+  if (number > 0 && number <= max) return number;
+  throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
+}

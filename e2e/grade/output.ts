@@ -1,0 +1,44 @@
+const MAX_CHARS = 4 * 1024 * 1024;
+const MAX_LINE_CHARS = 16 * 1024;
+
+/** What a program wrote: the last 4 MiB of it, in lines that are each cut after 16 KiB. */
+export class Output {
+  /** As it arrives: a flood is only counted, and split when somebody asks for its lines. */
+  readonly #pieces: { text: string; lines: number }[] = [];
+  #chars = 0;
+  length = 0;
+
+  read(stream: NodeJS.ReadableStream) {
+    let rest = '';
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      const end = chunk.lastIndexOf('\n') + 1;
+      if (end > 0) this.#keep(rest + chunk.slice(0, end));
+      rest = ((end > 0 ? '' : rest) + chunk.slice(end)).slice(0, MAX_LINE_CHARS);
+    });
+    stream.on('close', () => rest && this.#keep(`${rest}\n`));
+  }
+
+  #keep(text: string) {
+    let lines = 0;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
+    this.#pieces.push({ text, lines });
+    this.length += lines;
+    this.#chars += text.length;
+    while (this.#chars > MAX_CHARS && this.#pieces.length > 1) this.#chars -= this.#pieces.shift()!.text.length;
+  }
+
+  /** The lines that came when there had been `mark` of them. */
+  since(mark: number): string[] {
+    let [first, from] = [this.#pieces.length, this.length];
+    while (first > 0 && from > mark) from -= this.#pieces[--first]!.lines;
+    const lines = this.#pieces.slice(first).flatMap(({ text }) => text.slice(0, -1).split('\n'));
+    return lines.slice(Math.max(0, mark - from)).flatMap((line) => (line ? [line.slice(0, MAX_LINE_CHARS)] : []));
+  }
+}
+
+/** The end of what a program wrote, without the frames of a stack: those stand behind what matters. */
+export function lastWords(lines: string[]): string {
+  const telling = lines.filter((line) => !/^\s+at |^Node\.js v|^\s*(?:node:internal|\^+)/.test(line));
+  const end = telling.slice(-12).join('\n');
+  return (end.length > 700 ? `…${end.slice(-700)}` : end) || 'nothing';
+}
