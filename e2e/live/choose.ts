@@ -1,0 +1,52 @@
+import { path, Unusable, type PairOptions } from '../grade/options.ts';
+import { stackOf } from '../grade/pair-stack.ts';
+import { dockerProblem, startContainers } from '../stack/containers.ts';
+import { freePort, isTaken } from '../stack/ports.ts';
+import { startProcesses } from '../stack/processes.ts';
+import { containerControls, type ContainerStack } from './container-controls.ts';
+import type { Controls } from './controls.ts';
+import { processControls } from './process-controls.ts';
+
+/** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
+export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
+  const { compose, a, b } = options;
+  if (!compose && !a && !b) return { controls: await ownPair(), isOwn: true };
+  const stack = await stackOf(options);
+  try {
+    if (compose) {
+      const title = `the pair of ${path(compose)}`;
+      return { controls: await containerControls(stack as ContainerStack, title), isOwn: false };
+    }
+    await Promise.all([stack.a.start(), stack.b.start()]);
+    const title = `two processes: ${a} and ${b}`;
+    const start = (name: 'a' | 'b', env = '') => {
+      const port = new URL(stack[name].url).port;
+      return `cd '${path(options[`${name}-dir`] ?? '.')}' && ${env}PORT=${port} ${options[name]}`;
+    };
+    const starts = { a: start('a'), b: start('b', `SERVICE_A_URL=${stack.a.url} `) };
+    return { controls: processControls(stack, title, starts), isOwn: false };
+  } catch (error) {
+    await stack.down();
+    throw new Unusable((error as Error).message);
+  }
+}
+
+async function ownPair(): Promise<Controls> {
+  if (!dockerProblem()) {
+    const ports = { SERVICE_A_PORT: await portNear(8080), SERVICE_B_PORT: await portNear(8081) };
+    const stack = await startContainers(ports);
+    const title = `this repository's pair, in containers`;
+    return containerControls(stack, title, stack.environment);
+  }
+  const stack = await startProcesses();
+  const starts = {
+    a: `PORT=${new URL(stack.a.url).port} npm run service-a`,
+    b: `PORT=${new URL(stack.b.url).port} SERVICE_A_URL=${stack.a.url} npm run service-b`,
+  };
+  return processControls(stack, `this repository's pair, as processes`, starts);
+}
+
+/** The port itself, so that the README's commands hold; another one, when something has it already. */
+async function portNear(port: number): Promise<string> {
+  return String((await isTaken(port)) ? await freePort() : port);
+}

@@ -1,0 +1,54 @@
+import type { Stack } from '../stack/service.ts';
+import type { Name } from './protocol.ts';
+
+/** How one service stands right now, as its engine or system sees it. */
+export interface Sight {
+  state: 'running' | 'paused' | 'stopped';
+  /** A different text for each life of the process. */
+  life: string;
+  url: string;
+  /** Without a network, while it runs or not. */
+  isCutOff: boolean;
+  /** Something else answers in its place. */
+  isReplaced: boolean;
+  /** Such as its exit code; often empty. */
+  note: string;
+}
+
+/** What may be done to a pair beyond what every `Stack` can do; a different thing for containers and for processes. */
+export interface Controls {
+  stack: Stack;
+  /** The pair, in a few words. */
+  title: string;
+  /** What cannot be done to it, in a sentence; often empty. */
+  lacks: string;
+  look(): Promise<Record<Name, Sight>>;
+  /** Calls back with the time at which something changed, whoever changed it. Returns how to end that. */
+  watch(onChange: (at: number) => void): () => void;
+  /** Hands over each line that the service writes from now on, over all its lives. Returns how to end that. */
+  follow(name: Name, onLine: (line: string) => void): () => void;
+  /** What each action runs at present; those that are absent cannot be done here. */
+  commands(behaviour: string): Record<string, string>;
+  cut(): Promise<unknown>;
+  reconnect(): Promise<unknown>;
+  restart(): Promise<unknown>;
+  /** Kills A and lets a stand-in answer in its place: one that misbehaves, or one that does what each message says. */
+  replace(behaviour?: string): Promise<unknown>;
+  /** Resolves once A answers again. */
+  putBack(): Promise<unknown>;
+  /** Types a command of the gallery's, where this is the pair that the gallery is about. Resolves once it has ended. */
+  type?(command: string): Promise<string>;
+  /** The command as it is typed here, with this pair's own names. */
+  own?(command: string): string;
+}
+
+/** Splits what is written to it into lines, none of which grows without bound. */
+export function lineReader(onLine: (line: string) => void): (chunk: string) => void {
+  let rest = '';
+  return (chunk) => {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop()!;
+    if (rest.length > 64 * 1024) (lines.push(rest), (rest = ''));
+    for (const line of lines) if (line.trim()) onLine(line.replace(/\r$/, ''));
+  };
+}

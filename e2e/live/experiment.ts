@@ -1,0 +1,330 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { harmless } from '../grade/harmless.ts';
+import { get } from '../stack/http.ts';
+import { ACTIONS, Refused } from './actions.ts';
+import { BEHAVIOURS } from './behaviours.ts';
+import { Caller, type Call } from './caller.ts';
+import { explain } from './explain.ts';
+import type { Controls, Sight } from './controls.ts';
+import { LogLines } from './log-lines.ts';
+import {
+  MAX_CALLS,
+  OUTCOMES,
+  type Band,
+  type CallView,
+  type Dot,
+  type Entry,
+  type Name,
+  type ServiceView,
+  type View,
+} from './protocol.ts';
+import { Tour } from './tour.ts';
+
+const HEALTH_EVERY_MS = 1000;
+const HEALTH_STARTING_MS = 100;
+const HEALTH_PATIENCE_MS = 1000;
+const LINES_MS = 1000;
+const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
+const MAX_BANDS = 300;
+const MAX_HISTORY = 500;
+const SHOWN_HISTORY = 30;
+const BOTH: Name[] = ['a', 'b'];
+
+interface Settings {
+  instance: string;
+  isOwn: boolean;
+  deadlineMs: number;
+  callsPerSecond: number;
+  reasons: Map<string, string>;
+}
+
+/**
+ * A pair under steady calls, that can be broken: what it does, what is done to it, and what came of each call, for the
+ * last three minutes at 200 calls a second. Emits `calls` with the dots of those that have ended, and `change`.
+ */
+export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
+  readonly settings: Settings;
+  readonly controls: Controls;
+  readonly caller: Caller;
+  readonly tour: Tour;
+  readonly calls: Call[] = [];
+  readonly bands: Band[] = [];
+  readonly history: Entry[] = [];
+  readonly #logs: Record<Name, LogLines>;
+  readonly #sights: Partial<Record<Name, Sight>> = {};
+  /** The life in which each service answered for its health. */
+  readonly #healthyLives: Record<Name, string> = { a: '', b: '' };
+  readonly #health: Record<Name, string> = { a: 'not asked yet', b: 'not asked yet' };
+  readonly #ends: (() => void)[] = [];
+  /** Cut off, and not heard of since. */
+  readonly #isOut: Record<Name, boolean> = { a: false, b: false };
+  #behaviour = Object.keys(BEHAVIOURS)[0]!;
+  #busy = '';
+  /** The service that a command is starting. */
+  #starting: Name | undefined;
+  #version = 0;
+  #chars = 0;
+  #presentLook: Promise<void> | undefined;
+  #nextLook: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(controls: Controls, settings: Settings) {
+    super();
+    this.setMaxListeners(0); // one for each page, of which the server allows a few
+    this.controls = controls;
+    this.settings = settings;
+    const ended = (call: Call) => this.#keep(call);
+    this.caller = new Caller(settings.callsPerSecond, () => controls.stack.b.url, ended);
+    const { prefix } = this.caller;
+    this.#logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
+    this.tour = new Tour(this);
+  }
+
+  static async begin(controls: Controls, settings: Settings) {
+    const experiment = new Experiment(controls, settings);
+    await experiment.#look(Date.now());
+    for (const name of BOTH) {
+      experiment.#ends.push(controls.follow(name, (line) => experiment.#logs[name].add(line)));
+      void experiment.#askHealth(name);
+    }
+    experiment.#ends.push(controls.watch((at) => void experiment.#look(at)));
+    return experiment;
+  }
+
+  end() {
+    this.#isClosed = true;
+    this.caller.close();
+    for (const end of this.#ends) end();
+  }
+
+  #keep(call: Call) {
+    this.calls.push(call);
+    this.#chars += charsOf(call);
+    if (this.calls.length > MAX_CALLS * 1.1 || this.#chars > MAX_CHARS) {
+      const dropped = this.calls.splice(0, Math.ceil(this.calls.length / 11));
+      this.#chars -= dropped.reduce((sum, old) => sum + charsOf(old), 0);
+    }
+    this.emit('calls', [dotOf(call)]);
+  }
+
+  /** The dots of all calls that are kept. */
+  dots(): Dot[] {
+    return this.calls.map(dotOf);
+  }
+
+  /** One look at a time, and one more for all that is reported during it. */
+  #look(at: number): Promise<void> {
+    this.#nextLook ??= this.#lookAfter(this.#presentLook, at);
+    return this.#nextLook;
+  }
+
+  async #lookAfter(before: Promise<void> | undefined, at: number) {
+    await before;
+    this.#presentLook = this.#nextLook;
+    this.#nextLook = undefined;
+    const sights = await this.controls.look().catch(() => undefined); // the engine may not answer for a moment
+    if (!sights || this.#isClosed) return;
+    const old = JSON.stringify(this.#sights);
+    Object.assign(this.#sights, sights);
+    for (const name of BOTH) this.#isOut[name] ||= sights[name].isCutOff;
+    if (JSON.stringify(this.#sights) !== old) this.#change(at);
+  }
+
+  async #askHealth(name: Name) {
+    while (!this.#isClosed) {
+      const sight = this.#sights[name]!;
+      const answer = await get(`${sight.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
+      const isAnswer = !(answer instanceof Error);
+      const isUp = isAnswer && answer.status < 500;
+      const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
+      const { life, state, isCutOff } = this.#sights[name]!;
+      const isOfThisLife = isUp && life === sight.life && state === 'running';
+      const isNews = isOfThisLife && (this.#healthyLives[name] !== life || this.#isOut[name] !== isCutOff);
+      const isNew = health !== this.#health[name] || isNews;
+      this.#health[name] = health;
+      if (isOfThisLife) {
+        this.#healthyLives[name] = life;
+        this.#isOut[name] = isCutOff;
+      }
+      if (isNew) this.#change(Date.now());
+      const isWaitedFor = !isUp || this.#state(name) === 'starting' || this.#isOut[name];
+      await sleep(isWaitedFor ? HEALTH_STARTING_MS : HEALTH_EVERY_MS, undefined, { ref: false });
+    }
+  }
+
+  #state(name: Name): ServiceView['state'] {
+    const { state, isReplaced, life } = this.#sights[name]!;
+    if (isReplaced) return 'replaced';
+    return state === 'running' && this.#healthyLives[name] !== life ? 'starting' : state;
+  }
+
+  #service(name: Name): ServiceView & { isCutOff: boolean } {
+    const { url, note, isCutOff } = this.#sights[name]!;
+    const state = this.#starting === name ? 'starting' : this.#state(name);
+    const cut = this.#isOut[name] && (state === 'running' || state === 'starting') ? 'cut off from the network' : '';
+    const port = new URL(url).port || '80';
+    const said = { replaced: BEHAVIOURS[this.#behaviour]!, stopped: note }[state as string] ?? '';
+    return { state, note: cut || said, port, health: this.#health[name], isCutOff };
+  }
+
+  #change(at: number) {
+    const state = this.#state('a');
+    const isOut = this.#isOut.a && (state === 'running' || state === 'starting');
+    const name = isOut ? 'A cut off' : state === 'running' ? '' : NAMES[state];
+    const last = this.bands.at(-1);
+    const current = last && last.to === undefined ? last.name : '';
+    if (name !== current) {
+      if (last && last.to === undefined) last.to = Math.max(at, last.from);
+      const colour = isOut ? 'paused' : state;
+      if (colour !== 'running') this.bands.push({ name, colour, from: at });
+      if (this.bands.length > MAX_BANDS) this.bands.shift();
+    }
+    this.changed();
+  }
+
+  /** Has all pages shown what is different now. */
+  changed() {
+    this.#version++;
+    this.emit('change');
+  }
+
+  /** Does one of the actions. Rejects with a `Refused` while another is done, and when it makes no sense now. */
+  async act(id: string, behaviour = this.#behaviour) {
+    const action = ACTIONS.find((action) => action.id === id);
+    const command = this.controls.commands(behaviour)[id];
+    if (!action || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such action.');
+    if (this.tour.isRunning || this.tour.isInAct) throw new Refused('The tour is at work on A; leave it first.');
+    if (!action.isPossible(this.#service(action.target))) throw new Refused(`${action.label} makes no sense now.`);
+    this.#behaviour = behaviour;
+    await this.run(command, () => action.run(this.controls, behaviour), action.isStart && action.target);
+  }
+
+  /** Brings both services back from whatever was done to them by actions. */
+  async restore() {
+    const { a, b } = { a: this.#service('a'), b: this.#service('b') };
+    if (a.state === 'paused') await this.force('resume-a');
+    if (a.state === 'replaced') await this.force('put-back-a');
+    if (a.state === 'stopped') await this.force('start-a');
+    if (a.isCutOff) await this.force('reconnect-a');
+    if (b.state === 'stopped') await this.force('start-b');
+  }
+
+  /** Does an action whether or not it makes sense now. */
+  async force(id: string) {
+    const action = ACTIONS.find((action) => action.id === id)!;
+    const work = () => action.run(this.controls, '');
+    await this.run(this.controls.commands('')[id]!, work, action.isStart && action.target);
+  }
+
+  /**
+   * Does something to the pair, which may be to start one of the two, and writes it down. What fails is written down too,
+   * and not thrown.
+   */
+  async run(command: string, work: () => Promise<unknown>, starting?: Name) {
+    if (this.#busy) throw new Refused(`Wait for the end of: ${this.#busy}`);
+    this.#busy = command;
+    this.#starting = starting;
+    const entry: Entry = { at: Date.now(), command };
+    this.history.push(entry);
+    if (this.history.length > MAX_HISTORY) this.history.shift();
+    this.#change(entry.at);
+    try {
+      await work();
+    } catch (error) {
+      const { message, stderr } = error as Error & { stderr?: string };
+      entry.problem = (stderr || message).trim().split('\n').at(-1)!.slice(0, 300);
+    }
+    entry.ms = Date.now() - entry.at;
+    this.#busy = '';
+    await this.#look(Date.now());
+    this.#starting = undefined;
+    this.#change(Date.now());
+  }
+
+  /** Resolves once A and B run, as far as the page can see. */
+  isRunning(): boolean {
+    return BOTH.every((name) => this.#state(name) === 'running' && !this.#isOut[name]);
+  }
+
+  setRate(callsPerSecond: number) {
+    this.caller.rate = callsPerSecond;
+    this.changed();
+  }
+
+  view(): View {
+    const services = { a: this.#service('a'), b: this.#service('b') };
+    const commands = this.controls.commands(this.#behaviour);
+    const { instance, isOwn, deadlineMs } = this.settings;
+    const isFree = !this.#busy && !this.tour.isRunning && !this.tour.isInAct;
+    return {
+      instance,
+      version: this.#version,
+      pair: this.controls.title,
+      lacks: this.controls.lacks,
+      isOwn,
+      deadlineMs,
+      services,
+      actions: ACTIONS.filter(({ id }) => commands[id]).map(({ id, label, target, isStart = false, ...action }) => {
+        const isPossible = isFree && action.isPossible(services[target]);
+        return { id, label, target, command: commands[id]!, isStart, isPossible };
+      }),
+      behaviours: BEHAVIOURS,
+      behaviour: this.#behaviour,
+      busy: this.#busy,
+      callsPerSecond: this.caller.rate,
+      isResting: this.caller.isResting,
+      bands: this.bands,
+      history: this.history.slice(-SHOWN_HISTORY),
+      tour: this.tour.view(),
+    };
+  }
+
+  /** The same as `callView`, once the lines of a call that has just ended had time to arrive. */
+  async settledCallView(n: number): Promise<CallView | undefined> {
+    const call = this.#callOf(n);
+    const isSaid = (name: Name) =>
+      this.#sights[name]!.state === 'stopped' || this.#logs[name].of(call!).lines.length > 0;
+    const isKnown = () => BOTH.every(isSaid);
+    while (call && !isKnown() && Date.now() < call.at + call.ms + LINES_MS) await sleep(50);
+    return this.callView(n);
+  }
+
+  #callOf(n: number): Call | undefined {
+    return this.calls.findLast((call) => call.n === n);
+  }
+
+  /** What is known of a call; undefined when it is too old, or was never made. */
+  callView(n: number): CallView | undefined {
+    const call = this.#callOf(n);
+    if (!call) return undefined;
+    const { id, msg, at, ms, status, outcome, body, error } = call;
+    const band = this.bands.findLast(({ from, to }) => from <= at + ms && (to ?? Infinity) >= at)?.name;
+    const logs = { a: this.#logs.a.of(call), b: this.#logs.b.of(call) };
+    for (const log of [logs.a, logs.b]) log.lines = log.lines.map(harmless);
+    const port = this.#service('b').port;
+    return {
+      n,
+      id,
+      at,
+      ms,
+      outcome,
+      command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode '${`msg=${msg}`.replaceAll("'", "'\\''")}' localhost:${port}/call-echo`,
+      answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
+      body: harmless(body),
+      ...explain(call, logs, band, this.settings.reasons),
+    };
+  }
+}
+
+const NAMES = { stopped: 'A stopped', starting: 'A starts', paused: 'A paused', replaced: 'A replaced' };
+
+function silence({ name, code }: NodeJS.ErrnoException): string {
+  if (name === 'AbortError' || name === 'TimeoutError') return `no answer within ${HEALTH_PATIENCE_MS / 1000} s`;
+  if (code === 'ECONNREFUSED') return 'no answer: refused';
+  return code === 'ECONNRESET' ? 'no answer: the connection was reset' : 'no answer';
+}
+
+const charsOf = ({ msg, body }: Call) => msg.length + body.length;
+
+const dotOf = ({ n, at, ms, outcome }: Call): Dot => [n, at, ms, OUTCOMES.indexOf(outcome)];

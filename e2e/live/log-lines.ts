@@ -1,0 +1,67 @@
+import type { Call } from './caller.ts';
+
+const MAX_CHARS = 16 * 1024 * 1024;
+const MAX_LINE_CHARS = 4000;
+const MAX_FOUND = 20;
+const EARLY_MS = 20;
+const LATE_MS = 300;
+
+interface Line {
+  at: number;
+  text: string;
+}
+
+/** What a service has written lately: some 16 MB of it, the oldest of which goes first. */
+export class LogLines {
+  readonly #ids: RegExp;
+  #lines: Line[] = [];
+  #chars = 0;
+  /** The lines in which a request's id stands; empty where the service logs none. */
+  #byId = new Map<string, Line[]>();
+  #hasIds = false;
+
+  /** `prefix` is what the ids of the requests begin with; a number follows. */
+  constructor(prefix: string) {
+    this.#ids = new RegExp(`${prefix}\\d+`, 'g');
+  }
+
+  add(line: string) {
+    const entry = { at: Date.now(), text: copy(line, MAX_LINE_CHARS) };
+    this.#lines.push(entry);
+    this.#file(entry);
+    this.#hasIds ||= this.#byId.size > 0;
+    this.#chars += entry.text.length;
+    if (this.#chars <= MAX_CHARS) return;
+    this.#lines = this.#lines.slice(Math.ceil(this.#lines.length / 4));
+    this.#chars = this.#lines.reduce((sum, { text }) => sum + text.length, 0);
+    this.#byId = new Map();
+    for (const kept of this.#lines) this.#file(kept);
+  }
+
+  #file(line: Line) {
+    for (const id of new Set(line.text.match(this.#ids))) {
+      const known = this.#byId.get(id);
+      if (known) known.push(line);
+      else this.#byId.set(id, [line]);
+    }
+  }
+
+  /** The lines of a call: by its id where this service logs ids, and else whatever was written in its time. */
+  of({ id, at, ms }: Call): { lines: string[]; by: 'id' | 'time' } {
+    const found = this.#hasIds ? (this.#byId.get(id) ?? []) : this.#around(at, at + ms);
+    return { lines: found.slice(0, MAX_FOUND).map(({ text }) => text), by: this.#hasIds ? 'id' : 'time' };
+  }
+
+  /** Those nearest to the end of a call, which is when most services write. */
+  #around(from: number, to: number): Line[] {
+    const first = this.#lines.findLastIndex(({ at }) => at < from - EARLY_MS) + 1;
+    const lines = this.#lines.slice(first).filter(({ at }) => at <= to + LATE_MS);
+    const nearest = lines.toSorted((one, other) => Math.abs(one.at - to) - Math.abs(other.at - to));
+    return nearest.slice(0, MAX_FOUND).sort((one, other) => one.at - other.at);
+  }
+}
+
+/** The beginning of a text, on its own: a slice would keep all of it in memory. */
+export function copy(text: string, maxChars: number): string {
+  return text.length > maxChars ? Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le') : text;
+}

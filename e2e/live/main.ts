@@ -1,0 +1,96 @@
+/** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { PAIR, Unusable } from '../grade/options.ts';
+import { ROOT } from '../stack/paths.ts';
+import { isTaken } from '../stack/ports.ts';
+import { choosePair } from './choose.ts';
+import { Experiment } from './experiment.ts';
+import { readReasons } from './reasons.ts';
+import { serve } from './server.ts';
+
+const HELP = `A page on which you break A and watch B.
+
+  npm run live                                       this repository's own pair
+  npm run live -- --compose DIR/docker-compose.yml   services named service-a and service-b
+  npm run live -- --a 'python app.py' --a-dir DIR/service-a \\
+                  --b 'python app.py' --b-dir DIR/service-b
+
+The pair is named as for \`npm run grade\`; its --help says more. Where Docker answers, this repository's
+pair runs in containers, and else as processes.
+
+  --port PORT    where the page is (8090)
+  --open         open it in the browser
+
+Ctrl-C ends the page and the pair, and leaves nothing.
+`;
+const DEADLINE_MS = 1000; // B's own, in this repository
+const CALLS_PER_SECOND = 10;
+// The buttons show commands in which this stands.
+process.env.COMPOSE_PROJECT_NAME ||= 'live';
+
+function readOptions() {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    const options = { ...PAIR, port: { ...text, default: '8090' }, open: flag, help: { ...flag, short: 'h' } };
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
+  }
+}
+
+function open(url: string) {
+  const [command, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start'] }[process.platform as string] ?? [
+    'xdg-open',
+  ];
+  const browser = spawn(command!, [...args, url], { stdio: 'ignore', detached: true });
+  browser.once('error', () => console.error(`There is no ${command} to open a browser with; open ${url} yourself.`));
+  browser.unref();
+}
+
+async function main() {
+  const options = readOptions();
+  if (options.help) return void process.stdout.write(HELP);
+  const port = Number(options.port);
+  if (!/^\d{1,5}$/.test(options.port) || port < 1 || port > 65535) {
+    throw new Unusable(`--port is ${options.port}; it must be a whole number from 1 to 65535.`);
+  }
+  const taken = new Unusable(`Port ${port} is already in use; stop what listens on it, or give another with --port.`);
+  if (await isTaken(port)) throw taken;
+
+  process.stderr.write('Starting the pair…\n');
+  const { controls, isOwn } = await choosePair(options);
+  const experiment = await Experiment.begin(controls, {
+    instance: randomBytes(8).toString('hex'),
+    isOwn,
+    deadlineMs: isOwn ? DEADLINE_MS : Number(options.timeout) * 1000,
+    callsPerSecond: CALLS_PER_SECOND,
+    reasons: readReasons(readFileSync(`${ROOT}README.md`, 'utf8')),
+  });
+  const token = randomBytes(24).toString('base64url');
+  await serve(experiment, port, token).catch(async (error) => {
+    experiment.end();
+    await controls.stack.down();
+    throw error.code === 'EADDRINUSE' ? taken : error;
+  });
+
+  const url = `http://localhost:${port}`;
+  console.log(`Open ${url}`);
+  if (options.open) open(url);
+}
+
+// What a signal leads to stands in e2e/stack/at-exit.ts: all that was started is removed.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof Unusable)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}

@@ -1,0 +1,631 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import * as prettier from 'prettier';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { acts } from '../gallery/acts.ts';
+import { docker } from '../stack/containers.ts';
+import { COLOURS } from '../picture/picture.ts';
+import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { ROOT } from '../stack/paths.ts';
+import { hasProc } from '../stack/resources.ts';
+import { freePort } from '../stack/ports.ts';
+import { until } from '../stack/until.ts';
+import { describeInBrowser, openBrowser, eventsOf, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
+import { OUTCOMES, waitOf, type CallView } from './protocol.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const PATIENCE_MS = 30_000;
+
+interface MarkdownNode {
+  type: string;
+  children?: MarkdownNode[];
+}
+
+/** As Prettier reads it, by the rules of CommonMark. */
+async function markdown(text: string): Promise<MarkdownNode> {
+  // Typed as internal, but what else reads Markdown here?
+  const { __debug } = prettier as unknown as {
+    __debug: { parse(text: string, options: object): Promise<{ ast: MarkdownNode }> };
+  };
+  return (await __debug.parse(text, { parser: 'markdown' })).ast;
+}
+
+/** What is left of the Compose project that a command of the page names: containers, networks, volumes and images. */
+async function leftOf(command: string): Promise<string[]> {
+  const [, project] = /docker compose -p (\S+)/.exec(command)!;
+  const left = await Promise.all([
+    docker(['ps', '--all', '--quiet', '--filter', `name=${project}`]),
+    docker(['network', 'ls', '--quiet', '--filter', `name=${project}`]),
+    docker(['volume', 'ls', '--quiet', '--filter', `name=${project}`]),
+    docker(['images', '--quiet', '--filter', `reference=*/*:${project}`]),
+    docker(['images', '--quiet', '--filter', `reference=${project}*`]),
+  ]);
+  return left.filter(Boolean);
+}
+
+const nodesOf = (node: MarkdownNode): MarkdownNode[] => [node, ...(node.children ?? []).flatMap(nodesOf)];
+
+describeInBrowser('The live page', function () {
+  this.timeout(120_000);
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let live: Live;
+  let requests: string[];
+  let complaints: string[];
+
+  async function open() {
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
+    page = await context.newPage();
+    requests = [];
+    complaints = [];
+    page.on('request', (request) => requests.push(request.url()));
+    page.on('pageerror', ({ message }) => complaints.push(message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    await page.goto(live.url);
+    await page.getByText('live', { exact: true }).waitFor();
+  }
+
+  /** Resolves once what the button runs has ended. */
+  async function press(name: string) {
+    const button = page.getByRole('button', { name, exact: true });
+    if ((await page.locator('.action, #tour-body', { has: button }).count()) === 0) return button.click();
+    await Promise.all([page.waitForResponse(/\/(actions|tour)\//, { timeout: 120_000 }), button.click()]);
+  }
+  const stateOf = (name: string) => page.getByRole('status', { name, exact: true }).textContent();
+  const untilState = (name: string, state: string) =>
+    until(`${name} to be ${state}`, async () => (await stateOf(name)) === state, PATIENCE_MS);
+  const commandOf = (button: string) =>
+    page
+      .locator('.action', { has: page.getByRole('button', { name: button, exact: true }) })
+      .locator('code')
+      .textContent();
+  /** Runs what the button says that it runs. */
+  const type = async (button: string) => promisify(execFile)('sh', ['-c', (await commandOf(button))!], { cwd: ROOT });
+  const isOn = (name: string) => page.getByRole('button', { name, exact: true }).isEnabled();
+
+  /** Sends one call from the page and resolves to what the page then shows of it. */
+  async function send(msg: string): Promise<string> {
+    await page.getByLabel('Message').fill(msg);
+    const [response] = await Promise.all([page.waitForResponse(/\/calls$/), press('Send one')]);
+    const { n } = await response.json();
+    const shown = page.locator('#follow');
+    await shown.getByText(`Call ${n}: `).waitFor();
+    return (await shown.innerText()).replace(/\s+/g, ' ');
+  }
+
+  async function axe() {
+    // The page's Content-Security-Policy keeps strangers' scripts out, and this one with them.
+    const other = await browser.newContext({ bypassCSP: true, viewport: page.viewportSize() });
+    const copy = await other.newPage();
+    await copy.goto(live.url);
+    await copy.getByText('live', { exact: true }).waitFor();
+    await copy
+      .getByRole('button', { name: /^Call \d+$/ })
+      .first()
+      .click();
+    await copy.locator('.result').waitFor();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await copy.emulateMedia({ colorScheme });
+      if (colorScheme === 'light') await copy.addScriptTag({ path: AXE });
+      const { violations } = await copy.evaluate(() => (window as any).axe.run());
+      const found = violations.map(
+        ({ id, nodes }: any) => `${id}: ${nodes.map(({ html }: any) => html.slice(0, 120)).join(' ')}`,
+      );
+      expect(found, colorScheme).to.deep.equal([]);
+    }
+    await other.close();
+  }
+
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(() => browser?.close());
+
+  function everyPair() {
+    it('shows both services running, with their ports and their health', async () => {
+      for (const name of ['A', 'B']) await untilState(name, 'running');
+      for (const name of ['a', 'b']) {
+        expect(await page.locator(`#port-${name}`).textContent()).to.match(/^\d+$/);
+        expect(await page.locator(`#health-${name}`).textContent()).to.match(/^200 in \d+ ms$/);
+      }
+    });
+
+    it('stops and starts, kills, pauses, resumes and restarts A, and says each state', async () => {
+      await press('Stop A');
+      await untilState('A', 'stopped');
+      expect(await isOn('Stop A')).to.equal(false);
+      expect(await send('while stopped')).to.match(/503 (dns|refused|timeout)/);
+      await press('Start A');
+      await untilState('A', 'running');
+      await press('Pause A');
+      await untilState('A', 'paused');
+      const paused = await send('while paused');
+      expect(paused).to.include('503 timeout').and.to.include('A has no line: it is frozen');
+      await press('Resume A');
+      await untilState('A', 'running');
+      await press('Kill A');
+      await untilState('A', 'stopped');
+      await press('Start A');
+      await untilState('A', 'running');
+      const restarted = page.waitForResponse(/\/actions\//);
+      await page.getByRole('button', { name: 'Restart A', exact: true }).click();
+      expect(await stateOf('A')).to.equal('starting'); // and not what was true before
+      await untilState('A', 'running');
+      await restarted;
+      expect(await send('after all that')).to.include('{"service_b":"ok","service_a":{"echo":"after all that"}}');
+    });
+
+    it('replaces A by one that misbehaves as chosen, whatever the message, and puts it back', async () => {
+      for (const [behaviour, outcome] of [
+        ['answers 500', '503 bad_status'],
+        ['answers JSON of another shape', '503 bad_body'],
+      ]) {
+        await page.getByLabel('Replace A by one that').selectOption({ label: behaviour! });
+        await press('Replace A');
+        await untilState('A', 'replaced');
+        expect(await send(`to ${behaviour}`)).to.include(outcome);
+      }
+      await press('Put A back');
+      await untilState('A', 'running');
+      expect(await send('back')).to.include('"echo":"back"');
+    });
+
+    it('stops, starts and kills B, and shows that its callers have no answer meanwhile', async () => {
+      await press('Stop B');
+      await untilState('B', 'stopped');
+      expect(await send('is anybody there?')).to.include('No answer after');
+      await press('Start B');
+      await untilState('B', 'running');
+      await press('Kill B');
+      await untilState('B', 'stopped');
+      await press('Start B');
+      await untilState('B', 'running');
+      expect(await send('again')).to.include('"echo":"again"');
+    });
+
+    it('shows what each button runs, which does the same when it is typed', async () => {
+      await type('Pause A');
+      await untilState('A', 'paused');
+      await type('Resume A');
+      await untilState('A', 'running');
+      await type('Kill A');
+      await untilState('A', 'stopped');
+      await press('Start A');
+      await untilState('A', 'running');
+    });
+  }
+
+  describe('over two processes, where no Docker answers', () => {
+    before(async () => {
+      live = await startLive([], WITHOUT_DOCKER);
+      await open();
+    });
+    after(async () => {
+      await context?.close();
+      expect(await live?.end()).to.equal(130);
+    });
+
+    everyPair();
+
+    it('follows what is typed to start, replace and put back A in a terminal, and can end it', async function () {
+      if (!hasProc) this.skip(); // nobody says there who listens on a port
+      const terminals: ChildProcess[] = [];
+      const open = async (button: string) =>
+        terminals.push(spawn('sh', ['-c', (await commandOf(button))!], { cwd: ROOT, stdio: 'ignore' }));
+      try {
+        await press('Stop A');
+        await untilState('A', 'stopped');
+        await open('Start A');
+        await untilState('A', 'running');
+        expect(await send('typed')).to.include('"echo":"typed"');
+        await page.getByLabel('Replace A by one that').selectOption({ label: 'answers 500' });
+        await open('Replace A');
+        await untilState('A', 'replaced');
+        await until('the stand-in', async () => (await send('to the stand-in')).includes('bad_status'), PATIENCE_MS);
+        await open('Put A back');
+        await untilState('A', 'running');
+        await press('Stop A');
+        await untilState('A', 'stopped');
+        await press('Start A');
+        await untilState('A', 'running');
+        expect(await send('own again')).to.include('"echo":"own again"');
+      } finally {
+        for (const terminal of terminals) terminal.kill();
+      }
+    });
+
+    it('has no button to cut a network, and says why', async () => {
+      expect(await page.getByRole('button', { name: "Cut A's network" }).count()).to.equal(0);
+      expect(await page.getByText('there is no network of their own to cut').isVisible()).to.equal(true);
+    });
+
+    it('is shown in the same state on a second page', async () => {
+      const second = await context.newPage();
+      await second.goto(live.url);
+      await press('Stop A');
+      await second.getByRole('status', { name: 'A', exact: true }).getByText('stopped').waitFor();
+      await second.getByRole('button', { name: 'Start A', exact: true }).click();
+      await untilState('A', 'running');
+      await second.close();
+    });
+
+    it('is used with the keyboard alone', async () => {
+      await page.getByRole('button', { name: 'Pause A', exact: true }).focus();
+      await page.keyboard.press('Enter');
+      await untilState('A', 'paused');
+      expect(await page.evaluate(() => document.activeElement!.id)).to.equal('pause-a'); // the focus is not lost
+      await page.getByRole('button', { name: 'Resume A', exact: true }).focus();
+      await page.keyboard.press('Space');
+      await untilState('A', 'running');
+      await page.getByRole('application', { name: 'Calls over time' }).focus();
+      await page.keyboard.press('End');
+      await page.keyboard.press('ArrowLeft');
+      const chosen = await page.getByRole('status', { name: 'Chosen call' }).textContent();
+      expect(chosen).to.match(/^Call \d+: .*after [\d.,]+ ms/);
+      await page.keyboard.press('Enter');
+      await page
+        .locator('.result')
+        .getByText(/Call (\d+)/.exec(chosen!)![0])
+        .waitFor();
+      expect(await page.evaluate(() => document.activeElement!.id)).to.equal('follow-title');
+    });
+
+    it('draws a call in the colour of its outcome', async () => {
+      await press('Pause A');
+      await untilState('A', 'paused');
+      expect(await send('a mark to look at')).to.include('503 timeout');
+      const [light] = COLOURS['outcome-timeout']!;
+      const drawn = await page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>('#chart canvas')!;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        const colours = new Map<string, number>();
+        for (let place = 0; place < data.length; place += 4) {
+          if (data[place + 3] !== 255) continue;
+          const colour = [...data.slice(place, place + 3)].map((part) => part.toString(16).padStart(2, '0')).join('');
+          colours.set(`#${colour}`, (colours.get(`#${colour}`) ?? 0) + 1);
+        }
+        return Object.fromEntries(colours);
+      });
+      expect(drawn[light]).to.be.above(5);
+      expect(drawn[COLOURS['outcome-200']![0]]).to.be.above(20);
+      await press('Resume A');
+      await untilState('A', 'running');
+    });
+
+    it('explains a reason in the words of the README', async () => {
+      await press('Pause A');
+      await untilState('A', 'paused');
+      const shown = await send('why?');
+      const row = readFileSync(`${ROOT}README.md`, 'utf8')
+        .split('\n')
+        .find((line) => line.startsWith('| `timeout`'))!;
+      const saw = row.split('|')[2]!.trim().replaceAll('`', '');
+      expect(shown).to.include(`What B saw of A: ${saw}.`);
+      await press('Resume A');
+      await untilState('A', 'running');
+    });
+
+    it('is loaded in less than half a second, and asks nothing of any other host', async () => {
+      const other = await context.newPage();
+      const loadMs = () => performance.getEntriesByType('navigation')[0]!.toJSON().loadEventEnd as number;
+      const isQuick = async () => {
+        await other.goto(live.url);
+        await other.waitForFunction(loadMs);
+        return (await other.evaluate(loadMs)) < 500;
+      };
+      await until('a load in half a second', isQuick, 60_000); // a busy machine may take longer, but not each time
+      await other.close();
+      expect(requests).to.have.length.above(10);
+      for (const url of requests) expect(url.startsWith(live.url), url).to.equal(true);
+    });
+
+    it('can be toured with the keyboard alone, and axe finds no fault meanwhile', async () => {
+      const body = page.locator('#tour-body');
+      const isIn = (element: Locator) => element.evaluate((node) => node === document.activeElement);
+      const go = async (key: string, element: Locator) => {
+        for (let time = 0; time < 60 && !(await isIn(element)); time++) await page.keyboard.press(key);
+        expect(await isIn(element), String(element)).to.equal(true);
+      };
+      const use = async (name: string) => {
+        await go('Tab', page.getByRole('button', { name, exact: true }));
+        await page.keyboard.press('Enter');
+      };
+      await use('Start the tour');
+      await body.getByRole('heading', { name: 'Stopped: A is stopped.' }).waitFor();
+      expect(await isIn(body.getByRole('heading'))).to.equal(true);
+      await axe();
+      await go('Tab', body.getByRole('radio', { name: '200', exact: true }));
+      await go('ArrowDown', body.getByRole('radio', { name: /^503 refused/ }));
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Space');
+      expect(await body.getByRole('radio', { name: /^at once/ }).isChecked()).to.equal(true);
+      await use('Run it');
+      await body.getByText('✓ Right.').waitFor();
+      await axe();
+      await use('Next');
+      await body.getByRole('heading', { name: 'Killed: A is killed.' }).waitFor();
+      await use('Leave the tour');
+      await until('the start', async () => isIn(page.getByRole('button', { name: 'Start the tour' })), PATIENCE_MS);
+    });
+
+    it('calls as often as it is told to, from 1 to 200 times a second', async () => {
+      const rate = page.getByRole('spinbutton', { name: 'Calls per second' });
+      for (const [perSecond, tolerance] of [
+        [200, 0.05],
+        [1, 0.2],
+      ] as const) {
+        await rate.fill(String(perSecond));
+        await Promise.all([page.waitForResponse(/\/rate$/), rate.press('Enter')]);
+        const shares: number[] = [];
+        do {
+          await page.waitForTimeout(5500);
+          const { dots } = await eventsOf(live.url);
+          const end = Math.max(...dots.map(([, at]) => at));
+          const numbers = dots.filter(([, at]) => at > end - 5000).map(([n]) => n);
+          shares.push((Math.max(...numbers) - Math.min(...numbers) + 1) / (5 * perSecond));
+          // A machine that stands still for a second misses its calls, but not all the time.
+        } while (Math.abs(shares.at(-1)! - 1) > tolerance && shares.length < 5);
+        expect(shares.at(-1), shares.join()).to.be.closeTo(1, tolerance);
+      }
+      await rate.fill('1000');
+      await rate.press('Enter');
+      expect(await rate.inputValue()).to.equal('200');
+      await rate.fill('10');
+      await rate.press('Enter');
+    });
+
+    it('loads again what the browser broke off, as Chromium does when the networks of its host change', async () => {
+      const other = await context.newPage();
+      let tries = 0;
+      await other.route(/page\/page\.ts$/, (route) => (tries++ === 0 ? route.abort() : route.continue()));
+      await other.goto(live.url);
+      await other.getByText('live', { exact: true }).waitFor();
+      expect(tries).to.equal(2);
+      await other.close();
+    });
+
+    it('says that the server is gone when it is, and comes back with it', async () => {
+      await live.end();
+      await page.getByRole('status', { name: 'Page' }).getByText('The server is gone').waitFor();
+      complaints = []; // a browser complains of each connection that is refused
+      live = await startLive([], WITHOUT_DOCKER, live.port);
+      await page.getByText('live', { exact: true }).waitFor();
+      await untilState('A', 'running');
+      complaints = [];
+      expect(await send('with the new token')).to.include('"echo":"with the new token"');
+    });
+  });
+
+  describe("over a student's two commands, whose logs have no ids", () => {
+    before(async () => {
+      const [portA, portB] = [await freePort(), await freePort()];
+      const of = (name: string, port: number) => [
+        ...[`--${name}`, `python3 student_pair.py ${name}`, `--${name}-dir`, `${ROOT}e2e/live`],
+        ...[`--${name}-url`, `http://127.0.0.1:${port}`],
+      ];
+      live = await startLive([...of('a', portA), ...of('b', portB)]);
+      await open();
+    });
+    after(async () => {
+      await context?.close();
+      expect(await live?.end()).to.equal(130);
+    });
+
+    it('breaks A, and shows what B answers', async () => {
+      for (const name of ['A', 'B']) await untilState(name, 'running');
+      expect(await send('first')).to.include('{"echo": "first"}');
+      for (const [breaks, state, fixes] of [
+        ['Stop A', 'stopped', 'Start A'],
+        ['Pause A', 'paused', 'Resume A'],
+        ['Replace A', 'replaced', 'Put A back'],
+      ] as const) {
+        await press(breaks);
+        await untilState('A', state);
+        expect(await send(`while ${state}`)).to.include('503 after');
+        await press(fixes);
+        await untilState('A', 'running');
+      }
+    });
+
+    it('shows the lines that were written during a call, and says that they have no ids', async () => {
+      const shown = await send('whose line is this?');
+      for (const path of ['/call-echo?msg=whose', '/echo?msg=whose']) expect(shown).to.include(`"GET ${path}`);
+      expect(shown).to.include('logs no request ids');
+    });
+
+    it('plays the acts that any pair can play', async () => {
+      const body = page.locator('#tour-body');
+      await press('Start the tour');
+      await body.getByRole('radio', { name: '503', exact: true }).check();
+      await body.getByRole('radio', { name: /^at once/ }).check();
+      await press('Run it');
+      expect(await body.getByText(/✓ Right|✗ Not so/).innerText()).to.include('✓ Right. B answered 503 after');
+      await press('Leave the tour');
+      await untilState('A', 'running');
+    });
+
+    it('shows what a hostile pair writes as text, and nothing else', async () => {
+      const shown = await send('hostile');
+      expect(shown).to.include("<script>document.title = 'owned'</script>").and.to.include('\\x1b[2J');
+      expect(shown).to.include('\\u202edewno');
+      expect(await page.title()).to.equal('Two services, live');
+      expect(await page.locator('#follow :is(script, img, b, style)').count()).to.equal(0);
+      const { length } = await page.locator('#follow').innerText();
+      expect(length).to.be.below(20_000);
+      expect(complaints).to.deep.equal([]);
+    });
+
+    it('keeps what a hostile pair writes as text, too', async () => {
+      const transcript = await (await fetch(`${live.url}transcript.md`)).text();
+      expect(transcript).to.include("<script>document.title = 'owned'</script>");
+      expect(nodesOf(await markdown(transcript)).filter(({ type }) => /html|image|link/i.test(type))).to.deep.equal([]);
+      const headings = nodesOf(await markdown(transcript)).filter(({ type }) => type === 'heading');
+      for (const heading of headings) expect(JSON.stringify(heading)).to.not.include('owned');
+      const picture = await context.newPage();
+      await picture.goto(`${live.url}timeline.svg`);
+      const svg = await picture.evaluate(() => document.documentElement.outerHTML);
+      expect(await picture.locator('path.mark').count()).to.be.above(0);
+      expect(await picture.locator('script, image, img, a').count()).to.equal(0);
+      expect(svg).to.not.include('owned');
+      await picture.close();
+    });
+  });
+
+  describeWithDocker('over two containers', () => {
+    before(async function () {
+      this.timeout(180_000);
+      live = await startLive();
+      await open();
+    });
+    after(async () => {
+      await context?.close();
+      await live?.end();
+    });
+    let commands = '';
+
+    everyPair();
+
+    it('cuts A off from the network and connects it again', async () => {
+      commands = (await commandOf('Stop A'))!;
+      await press("Cut A's network");
+      await page.getByText('cut off from the network').waitFor();
+      expect(await send('into the void')).to.match(/503 (timeout|dns)/);
+      await press('Reconnect A');
+      await until('A to be back', async () => (await send('back')).includes('"echo":"back"'), PATIENCE_MS);
+    });
+
+    it('shows how to replace A and to put it back, too', async () => {
+      await page.getByLabel('Replace A by one that').selectOption({ label: 'redirects' });
+      await type('Replace A');
+      await untilState('A', 'replaced');
+      await until('the stand-in', async () => (await send('moved?')).includes('503 bad_status'), PATIENCE_MS);
+      await type('Put A back');
+      await untilState('A', 'running');
+      expect(await send('here again')).to.include('"echo":"here again"');
+    });
+
+    it("gives each call the outcome that B's log says", async () => {
+      const start = Date.now();
+      await press('Stop A');
+      await untilState('A', 'stopped');
+      await page.waitForTimeout(1000);
+      await press('Start A');
+      await untilState('A', 'running');
+      const lines = (await docker(['logs', `${commands.split(' ')[3]}-service-b-1`])).split('\n');
+      const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+      const { prefix, dots } = await eventsOf(live.url);
+      const compared = dots
+        .filter(([, at]) => at > start)
+        .flatMap(([n, , , outcome]) => {
+          const line = logged.find(({ request_id }) => request_id === `${prefix}${n}`);
+          return line ? [[OUTCOMES[outcome], String(line.reason ?? line.status)]] : [];
+        });
+      expect(compared).to.have.length.above(20);
+      for (const [shown, said] of compared) expect(shown).to.equal(said);
+      expect(new Set(compared.map(([shown]) => shown)).size).to.be.above(1);
+    });
+
+    it('follows a request through both logs by its id', async () => {
+      const shown = await send('follow me');
+      const [, id] = /x-request-id: (live-\w+-\d+)/.exec(shown)!;
+      const { logs } = (await (await fetch(`${live.url}calls/${id!.split('-')[2]}`)).json()) as CallView;
+      for (const name of ['a', 'b'] as const) {
+        expect(logs[name].lines).to.have.length(1);
+        expect(JSON.parse(logs[name].lines[0]!)).to.include({ request_id: id, status: 200 });
+        expect(shown).to.include(`"service":"service-${name}"`);
+      }
+    });
+
+    it('keeps the timeline as SVG and PNG, and a transcript', async () => {
+      const kept = async (button: string) => {
+        const [download] = await Promise.all([page.waitForEvent('download'), press(button)]);
+        return readFileSync(await download.path());
+      };
+      const svg = (await kept('Timeline as SVG')).toString();
+      expect(svg)
+        .to.match(/^<svg /)
+        .and.to.include('A stopped')
+        .and.to.include('outcome-timeout');
+      const png = await kept('Timeline as PNG');
+      expect(png.subarray(1, 4).toString()).to.equal('PNG');
+      expect(png.length).to.be.above(10_000);
+      const markdown = (await kept('Transcript')).toString();
+      expect(markdown).to.include(`$ ${commands}`).and.to.include('503 dns').and.to.include('"echo":"follow me"');
+    });
+
+    it('takes a person through all acts of the gallery, and says whether they were right', async function () {
+      this.timeout(240_000);
+      const body = page.locator('#tour-body');
+      // What is right is what the gallery measured: the act's reason, after as long as its page says.
+      const gallery = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
+      const measured = (what: string) => Number(new RegExp(`\\| ${what} +\\|[^|]+\\| (\\d+) ms`).exec(gallery)![1]);
+      const questions = acts.flatMap(({ title, calls, meanwhile = [] }) => {
+        if (calls.length === 0) return [{ title, reason: meanwhile[0]!, wait: 'at once' }];
+        return calls.map(({ what, reasons }) => ({ title, reason: reasons[0]!, wait: waitOf(measured(what)) }));
+      });
+      await press('Start the tour');
+      const verdicts = [];
+      for (const [index, { title, reason, wait }] of questions.entries()) {
+        await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
+        expect(await body.getByRole('heading').innerText()).to.match(new RegExp(`^${title}: `));
+        await body.getByRole('radio', { name: new RegExp(`^503 ${reason}:`) }).check();
+        await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
+        await press('Run it');
+        verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Not so/).innerText()}`);
+        await press('Next');
+      }
+      expect(verdicts.filter((verdict) => !verdict.includes('✓ Right'))).to.deep.equal([]);
+      await body.getByText(`The end: ${questions.length} of ${questions.length} were right.`).waitFor();
+      await press('Leave the tour');
+      await untilState('A', 'running');
+      expect(await send('afterwards')).to.include('"echo":"afterwards"');
+    });
+
+    it('fits a phone', async () => {
+      await page.setViewportSize({ width: 360, height: 740 });
+      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      expect(widths[0]).to.equal(widths[1]);
+      expect(complaints).to.deep.equal([]);
+    });
+
+    it('leaves nothing at Ctrl-C, also in the middle of an action', async () => {
+      await page.getByRole('button', { name: 'Restart A', exact: true }).click();
+      await page.getByRole('status', { name: 'Command' }).getByText('Running: ').waitFor();
+      expect(await live.end()).to.equal(130);
+      expect(await leftOf(commands)).to.deep.equal([]);
+    });
+  });
+
+  describeWithDocker("over a student's Compose file", () => {
+    before(async function () {
+      this.timeout(180_000);
+      live = await startLive(['--compose', `${ROOT}e2e/grade/faulty-pair.compose.yml`]);
+      await open();
+    });
+    after(async () => {
+      await context?.close();
+      await live?.end();
+    });
+
+    it('breaks A, shows what B answers, and leaves nothing', async () => {
+      for (const name of ['A', 'B']) await untilState(name, 'running');
+      const command = (await commandOf('Stop A'))!;
+      expect(await send('first')).to.match(/200 after .*first/);
+      await press('Stop A');
+      await untilState('A', 'stopped');
+      expect(await send('second')).to.include('503 after');
+      await press('Start A');
+      await untilState('A', 'running');
+      await page.getByLabel('Replace A by one that').selectOption({ label: 'answers 500' });
+      await press('Replace A');
+      await untilState('A', 'replaced');
+      expect(await send('third')).to.include('503 after');
+      expect(await live.end()).to.equal(130);
+      expect(await leftOf(command)).to.deep.equal([]);
+    });
+  });
+});

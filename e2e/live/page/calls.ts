@@ -1,0 +1,85 @@
+import { MARKS } from '../../picture/picture.ts';
+import { OUTCOMES, type CallView, type Dot } from '../protocol.ts';
+import { choose, lastDots } from './chart.ts';
+import { byId, clock, duration, element, markOf, trouble } from './dom.ts';
+
+const ROWS = 8;
+const EVERY_MS = 1000;
+
+/** Opens a call: what was asked and answered, what it means, and what both services wrote about it. */
+export async function followCall(n: number, hasFocus = true) {
+  choose(n);
+  const response = await fetch(`/calls/${n}`).catch(() => undefined);
+  const answer = await response?.json();
+  if (!response?.ok) return trouble(answer?.error ?? 'The server did not answer.');
+  show(answer as CallView);
+  const title = byId('follow-title');
+  if (hasFocus) title.focus({ preventScroll: true });
+  byId('follow').scrollIntoView({ block: 'nearest' });
+}
+
+function show(call: CallView) {
+  const meaning = MARKS[call.outcome]!;
+  byId('follow-body').replaceChildren(
+    element('p', { class: 'result' }, markOf(call.outcome, meaning.path), `Call ${call.n}: ${meaning.meaning}`),
+    element('p', { class: 'explanation' }, call.explanation),
+    element('h3', {}, 'Request'),
+    lines([`$ ${call.command}`], call.id),
+    element('h3', {}, 'Answer'),
+    lines([call.answer, ...(call.body ? [call.body] : [])], call.id),
+    element('h3', {}, "B's log"),
+    ...log(call.logs.b, call.id),
+    element('h3', {}, "A's log"),
+    ...log(call.logs.a, call.id),
+    element('p', {}, again(call.n)),
+  );
+}
+
+function log(log: CallView['logs']['a'], id: string): HTMLElement[] {
+  return [
+    ...(log.remark ? [element('p', { class: 'soft' }, log.remark)] : []),
+    ...(log.lines.length > 0 ? [lines(log.lines, id)] : []),
+  ];
+}
+
+/** As they are, with the request's id marked wherever it stands. */
+function lines(texts: string[], id: string): HTMLElement {
+  const parts = texts.join('\n').split(id);
+  const marked = parts.flatMap((part, index) => (index === 0 ? [part] : [element('mark', {}, id), part]));
+  return element('pre', { tabindex: '0' }, ...marked);
+}
+
+function again(n: number): HTMLElement {
+  const button = element('button', { type: 'button' }, 'Look at the logs again');
+  button.addEventListener('click', () => void followCall(n));
+  return button;
+}
+
+/** Keeps the list of the last calls up to date; it stands still while somebody is in it. */
+export function startLastCalls() {
+  const place = byId('last');
+  const rows = byId('last-rows');
+  let shown = '';
+  setInterval(() => {
+    if (place.contains(document.activeElement) || place.matches(':hover')) return;
+    const dots = lastDots(ROWS);
+    const key = dots.map(([n]) => n).join();
+    if (key !== shown) rows.replaceChildren(...dots.map(row));
+    shown = key;
+  }, EVERY_MS);
+}
+
+function row([n, at, ms, kind]: Dot): HTMLElement {
+  const outcome = OUTCOMES[kind]!;
+  const button = element('button', { type: 'button', class: 'link' }, `Call ${n}`);
+  button.addEventListener('click', () => void followCall(n));
+  const name = /^\d|none|other/.test(outcome) ? MARKS[outcome]!.meaning : `503 ${outcome}`;
+  return element(
+    'tr',
+    {},
+    element('td', {}, button),
+    element('td', {}, clock(at)),
+    element('td', {}, markOf(outcome, MARKS[outcome]!.path), name),
+    element('td', { class: 'number' }, duration(ms)),
+  );
+}

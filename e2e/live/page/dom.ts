@@ -1,0 +1,71 @@
+/** The element with this id; the page's own markup has it. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+/** An element with attributes and children. What is a string becomes text, whoever wrote it. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  attributes: Record<string, string> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  made.append(...children);
+  return made;
+}
+
+/** Sets a text only when it is another one, so that a screen reader is not told twice. */
+export function say(node: HTMLElement, text: string) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** An outcome's mark as it is on the chart. */
+export function markOf(outcome: string, path: string): SVGSVGElement {
+  const svg = document.createElementNS(SVG, 'svg');
+  const mark = document.createElementNS(SVG, 'path');
+  for (const [name, value] of Object.entries({ viewBox: '-5 -5 10 10', 'aria-hidden': 'true', class: 'sign' })) {
+    svg.setAttribute(name, value);
+  }
+  mark.setAttribute('class', `mark outcome-${outcome}`);
+  mark.setAttribute('d', `M0 0${path}`);
+  svg.append(mark);
+  return svg;
+}
+
+const token = document.querySelector<HTMLMetaElement>('meta[name=token]')!.content;
+
+/** Asks the server to change something. Resolves to its answer; what it refuses is shown, and resolves to undefined. */
+export async function post(path: string, body: unknown = {}): Promise<any> {
+  try {
+    const headers = { 'Content-Type': 'application/json', 'X-Token': token };
+    const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const answer = await response.json();
+    trouble(response.ok ? '' : answer.error);
+    return response.ok ? answer : undefined;
+  } catch {
+    trouble('The server did not answer.');
+    return undefined;
+  }
+}
+
+/** Shows what went wrong, or hides what was shown. */
+export function trouble(sentence: string) {
+  const notice = byId('trouble');
+  notice.hidden = !sentence;
+  say(notice, sentence);
+}
+
+/** A time of day with milliseconds, as the log lines have it but in this place's own time. */
+export function clock(at: number): string {
+  const date = new Date(at);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  return `${time}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+export function duration(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString('en')} ms`;
+}

@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { ownersOf, signalAll } from '../grade/survivors.ts';
+import { hasProc } from '../stack/resources.ts';
+import type { Followed, Service, StandIn, Stack } from '../stack/service.ts';
+import { tryFor } from '../stack/until.ts';
+import { lineReader, type Controls, type Sight } from './controls.ts';
+import type { Name } from './protocol.ts';
+
+const LOOK_EVERY_MS = 300;
+const END_MS = 10_000;
+
+/** Of processes in groups of their own. `starts` is how each is started, fit to be typed. */
+export function processControls(stack: Stack, title: string, starts: Record<Name, string>): Controls {
+  const groups: Record<Name, string> = { a: '', b: '' };
+  /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
+  const others: Record<Name, number[]> = { a: [], b: [] };
+  let standIn: StandIn | undefined;
+
+  const othersOf = (name: Name) => ownersOf(Number(new URL(stack[name].url).port));
+
+  async function sight(name: Name): Promise<Sight> {
+    const life = await stack[name].life();
+    groups[name] = /(\d+)$/.exec(stack[name].typed?.stop ?? life)?.[1] ?? '';
+    const state = groups[name] ? await stateOf(groups[name]) : 'stopped';
+    const seen = { state, life, url: stack[name].url, isCutOff: false, isReplaced: false, note: '' };
+    others[name] = state === 'stopped' ? othersOf(name) : [];
+    const [other] = others[name];
+    if (!other) return { ...seen, isReplaced: name === 'a' && standIn !== undefined && state === 'stopped' };
+    const isReplaced = (await readFile(`/proc/${other}/cmdline`, 'utf8').catch(() => '')).includes('stand-in.ts');
+    return { ...seen, state: await stateOf(String(other)), life: String(other), isReplaced };
+  }
+
+  const kill = (signal: string, name: Name) =>
+    `kill -${signal} ${others[name].join(' ') || `-${groups[name] || 'PID'}`}`;
+
+  async function end(name: Name, signal: NodeJS.Signals) {
+    signalAll(othersOf(name), signal);
+    await tryFor(END_MS, () => othersOf(name).length === 0);
+    signalAll(othersOf(name), 'SIGKILL');
+  }
+
+  /** The service, and also what was typed in its place. */
+  function service(name: Name): Service {
+    const own = stack[name];
+    return {
+      get url() {
+        return own.url;
+      },
+      start: () => own.start(),
+      async stop() {
+        const code = await own.stop();
+        await end(name, 'SIGTERM');
+        return code;
+      },
+      async kill() {
+        await own.kill();
+        await end(name, 'SIGKILL');
+      },
+      async pause() {
+        await own.pause();
+        signalAll(others[name], 'SIGSTOP');
+      },
+      async resume() {
+        await own.resume();
+        signalAll(others[name], 'SIGCONT');
+      },
+      mark: () => own.mark(),
+      logs: (since) => own.logs(since),
+      life: () => own.life(),
+    };
+  }
+
+  const services = { a: service('a'), b: service('b') };
+
+  return {
+    stack: { ...stack, ...services },
+    title,
+    lacks: 'These are processes: there is no network of their own to cut.',
+    async look() {
+      const [a, b] = await Promise.all([sight('a'), sight('b')]);
+      return { a, b };
+    },
+    watch(onChange) {
+      const timer = setInterval(() => onChange(Date.now()), LOOK_EVERY_MS);
+      return () => clearInterval(timer);
+    },
+    follow(name, onLine) {
+      const service = stack[name];
+      return 'follow' in service ? (service as Followed).follow(lineReader(onLine)) : poll(service, onLine);
+    },
+    commands: (behaviour) => ({
+      'stop-a': kill('TERM', 'a'),
+      'start-a': starts.a,
+      'pause-a': kill('STOP', 'a'),
+      'resume-a': kill('CONT', 'a'),
+      'kill-a': kill('KILL', 'a'),
+      'restart-a': `${kill('TERM', 'a')}; ${starts.a}`,
+      'replace-a': `${kill('KILL', 'a')}; PORT=${new URL(stack.a.url).port} BEHAVIOUR=${behaviour} npx node e2e/stack/stand-in.ts`,
+      'put-back-a': `${kill('KILL', 'a')}; ${starts.a}`,
+      'stop-b': kill('TERM', 'b'),
+      'start-b': starts.b,
+      'kill-b': kill('KILL', 'b'),
+    }),
+    async cut() {},
+    async reconnect() {},
+    async replace(behaviour) {
+      await services.a.kill();
+      standIn = await stack.replaceA(behaviour);
+    },
+    async putBack() {
+      await end('a', 'SIGKILL');
+      const [putBack, start] = [standIn?.putBack, stack.a.start.bind(stack.a)];
+      standIn = undefined;
+      await (putBack ?? start)();
+    },
+    async restart() {
+      await services.a.stop();
+      await services.a.start();
+    },
+  };
+}
+
+async function stateOf(pid: string): Promise<Sight['state']> {
+  const letter = hasProc ? await letterInProc(pid) : await letterByPs(pid);
+  if (!letter || letter === 'Z') return 'stopped';
+  return letter === 'T' ? 'paused' : 'running';
+}
+
+/** The state of a process, as proc_pid_stat(5) has it: behind the command, which stands in brackets. */
+async function letterInProc(pid: string) {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat[stat.lastIndexOf(')') + 2];
+}
+
+async function letterByPs(pid: string) {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', pid]).catch(() => ({ stdout: '' }));
+  return stdout.trim()[0];
+}
+
+/** Asks again and again for the lines that are new. */
+function poll(service: Service, onLine: (line: string) => void): () => void {
+  let mark = service.mark();
+  const timer = setInterval(async () => {
+    const since = await mark;
+    mark = service.mark();
+    for (const line of await service.logs(since)) onLine(line);
+  }, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+}

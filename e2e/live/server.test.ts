@@ -1,0 +1,277 @@
+import { execFile } from 'node:child_process';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
+import { ROOT } from '../stack/paths.ts';
+import { freePort } from '../stack/ports.ts';
+import { until } from '../stack/until.ts';
+import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
+import { BEHAVIOURS } from './behaviours.ts';
+import type { Experiment } from './experiment.ts';
+import { LogLines } from './log-lines.ts';
+import type { Dot } from './protocol.ts';
+import { readReasons } from './reasons.ts';
+import { serve } from './server.ts';
+
+describe('The server of the live page', function () {
+  this.timeout(60_000);
+  let live: Live;
+  let token: string;
+
+  before(async () => {
+    live = await startLive([], WITHOUT_DOCKER);
+    token = /name="token" content="([^"]+)"/.exec(await (await fetch(live.url)).text())![1]!;
+  });
+  after(() => live?.end());
+
+  /** The status of an answer to a request with exactly these headers. */
+  async function ask(method: string, path: string, headers: Record<string, string> = {}, body = '{}') {
+    const content =
+      method === 'POST'
+        ? { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }
+        : {};
+    const call = request({ host: '127.0.0.1', port: live.port, method, path, headers: { ...content, ...headers } });
+    call.end(method === 'POST' ? body : undefined);
+    const [response] = await once(call, 'response');
+    response.destroy();
+    return response.statusCode as number;
+  }
+  const own = () => ({ Origin: `http://localhost:${live.port}`, Host: `localhost:${live.port}`, 'X-Token': token });
+
+  it('answers to its own Host alone', async () => {
+    for (const host of ['localhost', '127.0.0.1'])
+      expect(await ask('GET', '/', { Host: `${host}:${live.port}` })).to.equal(200);
+    for (const host of [
+      `evil.example:${live.port}`,
+      'localhost',
+      'localhost:80',
+      `127.0.0.1.evil.example:${live.port}`,
+    ]) {
+      expect(await ask('GET', '/', { Host: host }), host).to.equal(421);
+    }
+  });
+
+  it('takes a change only with the token, from its own origin', async () => {
+    const { Origin, Host, 'X-Token': good } = own();
+    expect(await ask('POST', '/calls', { Origin, Host, 'X-Token': good }, '{"msg":"hello"}')).to.equal(200);
+    for (const headers of [
+      { Origin, Host },
+      { Origin, Host, 'X-Token': `${good}x` },
+      { Host, 'X-Token': good },
+      { Origin: 'http://evil.example', Host, 'X-Token': good },
+      { Origin: 'null', Host, 'X-Token': good },
+      { Origin: `http://localhost:${live.port + 1}`, Host, 'X-Token': good },
+    ]) {
+      expect(await ask('POST', '/actions/stop-b', headers as Record<string, string>), JSON.stringify(headers)).to.equal(
+        403,
+      );
+    }
+    expect(await ask('GET', '/actions/stop-b', own())).to.equal(405);
+  });
+
+  it("tells another site's page nothing, and can be linked to", async () => {
+    const { Host } = own();
+    expect(await ask('GET', '/events', { Host, Origin: 'http://evil.example' })).to.equal(403);
+    expect(await ask('GET', '/', { Host, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' })).to.equal(403);
+    expect(await ask('GET', '/', { Host, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' })).to.equal(200);
+  });
+
+  it('runs nothing that is not on its list', async () => {
+    for (const action of ['nothing', 'constructor', '__proto__', 'stop-c', encodeURIComponent('stop-a; true')]) {
+      expect(await ask('POST', `/actions/${action}`, own()), action).to.equal(409);
+    }
+    for (const behaviour of ['late; true', 'toString', '']) {
+      expect(await ask('POST', '/actions/replace-a', own(), JSON.stringify({ behaviour })), behaviour).to.equal(409);
+    }
+    for (const callsPerSecond of [0, 201, 1.5, '10', null]) {
+      expect(await ask('POST', '/rate', own(), JSON.stringify({ callsPerSecond }))).to.equal(400);
+    }
+    expect(await ask('POST', '/calls', own(), `{"msg":"${'x'.repeat(20_000)}"}`)).to.equal(413);
+    expect(await ask('POST', '/calls', own(), 'no JSON')).to.equal(400);
+  });
+
+  it('listens on the loopback interface alone', async () => {
+    const hex = live.port.toString(16).toUpperCase().padStart(4, '0');
+    const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFileSync(file, 'utf8')).join('');
+    const listening = [...tables.matchAll(/: (\w+):(\w{4}) \w+:0000 0A/g)].filter(([, , port]) => port === hex);
+    expect(listening).to.not.be.empty;
+    const loopback = ['0100007F', '00000000000000000000000001000000'];
+    for (const [, address] of listening) expect(address).to.be.oneOf(loopback);
+  });
+
+  it('serves at most 16 pages, and another one once one has gone', async () => {
+    const pages = Array.from({ length: 16 }, () => connect(live.port, '127.0.0.1'));
+    for (const page of pages) page.write(`GET /events HTTP/1.1\r\nHost: localhost:${live.port}\r\n\r\n`);
+    await Promise.all(pages.map((page) => once(page, 'data')));
+    expect(await ask('GET', '/events', { Host: own().Host })).to.equal(503);
+    pages.pop()!.destroy();
+    await until('room for a page', async () => (await ask('GET', '/events', { Host: own().Host })) === 200);
+    for (const page of pages) page.destroy();
+  });
+
+  it('serves nothing but the page, whatever the path', async () => {
+    const { Host } = own();
+    for (const path of [
+      '/../package.json',
+      '/e2e/live/page/../main.ts',
+      '/e2e/live/main.ts',
+      '/%2e%2e/%2e%2e/etc/passwd',
+      '/..%2fpackage.json',
+      '/e2e/live/page/page.ts%00.js',
+      '//etc/passwd',
+      '/calls/__proto__',
+      '/calls/1e9',
+    ]) {
+      expect(await ask('GET', path, { Host }), path).to.equal(404);
+    }
+  });
+
+  it('reads no more of a body than it takes, announced or not', async () => {
+    const announced = { ...own(), 'Content-Type': 'application/json' };
+    for (const headers of [{ 'Content-Length': String(1e12) }, { 'Transfer-Encoding': 'chunked' }]) {
+      const call = request({ port: live.port, method: 'POST', path: '/calls', headers: { ...announced, ...headers } });
+      call.on('error', () => {}); // it is hung up on
+      call.write('{"msg":"');
+      const [response] = await once(call, 'response');
+      expect(response.statusCode).to.equal(413);
+      call.destroy();
+    }
+  });
+
+  it('says in one sentence that its port is taken, or that an option makes no sense', async () => {
+    const sentences = [
+      [
+        ['--port', String(live.port)],
+        `Port ${live.port} is already in use; stop what listens on it, or give another with --port.`,
+      ],
+      [['--port', 'x'], '--port is x; it must be a whole number from 1 to 65535.'],
+      [['--a', 'true'], '--b is missing: a pair takes two commands.'],
+      [['--prot', '1'], "Unknown option '--prot'; see --help."],
+    ] as const;
+    for (const [args, sentence] of sentences) {
+      const child = runLive([...args]);
+      let said = '';
+      child.stderr!.on('data', (chunk) => (said += chunk));
+      const [code] = await once(child, 'close');
+      expect(said.trim().split('\n').at(-1)).to.equal(sentence);
+      expect(code).to.equal(2);
+    }
+  });
+
+  it('ends at Ctrl-C with both services, and leaves its port free', async () => {
+    const port = await freePort();
+    const other = await startLive([], WITHOUT_DOCKER, port);
+    expect(await other.end()).to.equal(130);
+    const again = await startLive([], WITHOUT_DOCKER, port);
+    await again.end();
+  });
+});
+
+describe('A page that reads slowly', () => {
+  it('is dropped, and costs the others nothing', async function () {
+    this.timeout(60_000);
+    const experiment = Object.assign(new EventEmitter<{ calls: [Dot[]] }>(), { view: () => ({}), dots: () => [] });
+    const port = await freePort();
+    const servers = await serve(experiment as unknown as Experiment, port, 'token');
+    const pages = () => promisify(servers[0]!.getConnections.bind(servers[0]!))();
+    const stop = new AbortController();
+    let read = 0;
+    try {
+      const quick = await fetch(`http://127.0.0.1:${port}/events`, { signal: stop.signal });
+      void quick.body!.pipeTo(new WritableStream({ write: (chunk) => void (read += chunk.length) })).catch(() => {});
+      const slow = connect(port, '127.0.0.1')
+        .on('error', () => {})
+        .pause();
+      slow.write(`GET /events HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
+      await until('both pages', async () => (await pages()) === 2);
+
+      const some = Array.from({ length: 10_000 }, (_, n): Dot => [n, Date.now(), 1.5, 0]);
+      let sent = 0;
+      const isDropped = async () => {
+        experiment.emit('calls', some);
+        sent += JSON.stringify(some).length;
+        return (await pages()) === 1;
+      };
+      await until('the slow one to be dropped', isDropped, 30_000);
+      // The system's own buffers take some megabytes, and this process no more than a few.
+      expect(sent).to.be.below(64 * 1024 * 1024);
+      await until('the quick one to have all', () => read >= sent);
+    } finally {
+      stop.abort();
+      for (const server of servers) (server.closeAllConnections(), server.close());
+    }
+  });
+});
+
+describe('What the live page knows', () => {
+  it("has each behaviour of the stand-in, by the stand-in's own name", () => {
+    const source = readFileSync(`${ROOT}e2e/stack/stand-in.ts`, 'utf8');
+    const table = source.slice(source.indexOf('const behaviours'), source.indexOf('\nfunction answer'));
+    const names = [...table.matchAll(/^ {2}(\w+)(?:\(|:)/gm)].map(([, name]) => name);
+    expect(names).to.have.members(Object.keys(BEHAVIOURS));
+  });
+
+  it('has a line of the README for each reason that B can give to a caller', () => {
+    const source = readFileSync(`${ROOT}service-b/src/service-a-client.ts`, 'utf8');
+    const reasons = readReasons(readFileSync(`${ROOT}README.md`, 'utf8'));
+    const sentences = /const SENTENCES = \{([^}]+)\}/.exec(source)![1]!;
+    const names = [...sentences.matchAll(/^ {2}(\w+):/gm)]
+      .map(([, name]) => name!)
+      .filter((name) => name !== 'aborted');
+    expect(names).to.have.length.above(6);
+    for (const name of names) expect(reasons.get(name), name).to.match(/\w/);
+  });
+
+  it('has pictures for the README that load quickly, which stay as they are where there is no browser', async () => {
+    const pictures = ['light', 'dark'].map((theme) => `e2e/live/live-${theme}.png`);
+    const files = () => pictures.map((file) => readFileSync(`${ROOT}${file}`));
+    const before = files();
+    for (const [index, file] of pictures.entries()) {
+      expect(before[index]!.length, file).to.be.within(10_000, 150_000);
+      expect(readFileSync(`${ROOT}README.md`, 'utf8')).to.include(`"${file}"`);
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, ['e2e/live/screenshot.ts'], {
+      cwd: ROOT,
+      env: { PATH: '' },
+    });
+    expect(stdout).to.match(/^The pictures of the live page stay as they are: there is no browser on the PATH/);
+    expect(files()).to.deep.equal(before);
+  });
+
+  it('finds the lines of a call by its id, and by its time where the service logs no ids', () => {
+    const call = { n: 1, id: 'live-1', msg: '', at: Date.now(), ms: 5, outcome: '200', body: '' };
+    const [withIds, without] = [new LogLines('live-'), new LogLines('live-')];
+    for (const line of ['{"id":"live-1"}', '{"id":"live-12"}']) withIds.add(line);
+    without.add('GET /echo 200');
+    expect(withIds.of(call)).to.deep.equal({ by: 'id', lines: ['{"id":"live-1"}'] });
+    expect(without.of(call)).to.deep.equal({ by: 'time', lines: ['GET /echo 200'] });
+    expect(without.of({ ...call, at: call.at - 10_000 }).lines).to.deep.equal([]);
+  });
+
+  it('keeps some 16 MB of a log, however much is written', () => {
+    const lines = new LogLines('live-');
+    for (let n = 0; n < 20_000; n++) lines.add(`live-${n} ${'x'.repeat(3000)}`);
+    const call = (n: number) => ({ n, id: `live-${n}`, msg: '', at: 0, ms: 0, outcome: '200', body: '' });
+    expect(lines.of(call(19_999)).lines).to.have.length(1);
+    expect(lines.of(call(10)).lines).to.have.length(0);
+  });
+
+  it('keeps no more of a long line than it shows', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const lines = new LogLines('live-');
+    const start = Date.now();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 0; n < 1000; n++) lines.add(`${n} ${'x'.repeat(64 * 1024)}`);
+    collect();
+    expect(process.memoryUsage().heapUsed - before).to.be.below(16 * 1024 * 1024);
+    const all = { n: 1, id: 'live-1', msg: '', at: start, ms: 60_000, outcome: '200', body: '' };
+    expect(lines.of(all).lines[0]).to.have.length(4000);
+  });
+});

@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { acts, type Act, type Expectation } from '../gallery/acts.ts';
+import { slowest } from '../gallery/page.ts';
+import { callSteadily } from '../stack/callers.ts';
+import { get } from '../stack/http.ts';
+import { Refused } from './actions.ts';
+import type { Call } from './caller.ts';
+import type { Experiment } from './experiment.ts';
+import { OUTCOMES, WAITS, waitOf, type Prediction, type Question, type TourView, type Verdict } from './protocol.ts';
+
+/** The acts that a pair of any kind can play, by their titles: the actions that break A, and those that fix it. */
+const PLAYED_BY_ACTIONS: Record<string, { breaks: string[]; fixes: string[] }> = {
+  Stopped: { breaks: ['stop-a'], fixes: ['start-a'] },
+  Killed: { breaks: ['kill-a'], fixes: ['start-a'] },
+  Paused: { breaks: ['pause-a'], fixes: ['resume-a'] },
+  'Cut off': { breaks: ['cut-a'], fixes: ['reconnect-a'] },
+  Restarted: { breaks: ['restart-a'], fixes: [] },
+  Misbehaving: { breaks: ['replace-a'], fixes: ['put-back-a'] },
+};
+const MEANWHILE_EVERY_MS = 50;
+const HEALTH_PER_SECOND = 20;
+const RECOVERY_MS = 20_000;
+
+interface Step {
+  act: Act;
+  /** Absent when the question is about the calls that are made while the breaking commands run. */
+  call?: Expectation;
+  isFirst: boolean;
+  isLast: boolean;
+}
+
+/** The gallery's acts, played on the pair of the page: predict what B will answer, and see. */
+export class Tour {
+  readonly #experiment: Experiment;
+  readonly #steps: Step[];
+  readonly #acts: Act[];
+  #at = -1;
+  #verdicts: Verdict[] = [];
+  /** Something of an act is being done right now. */
+  isRunning = false;
+  /** A is broken by an act that has more to ask. */
+  isInAct = false;
+
+  constructor(experiment: Experiment) {
+    this.#experiment = experiment;
+    const { type, commands } = experiment.controls;
+    const can = commands('');
+    this.#acts = acts.filter(({ title }) => type || PLAYED_BY_ACTIONS[title]?.breaks.every((id) => can[id]));
+    this.#steps = this.#acts.flatMap((act): Step[] => {
+      if (act.calls.length === 0) return [{ act, isFirst: true, isLast: true }];
+      const last = act.calls.length - 1;
+      return act.calls.map((call, index) => ({ act, call, isFirst: index === 0, isLast: index === last }));
+    });
+  }
+
+  view(): TourView {
+    const step = this.#steps[this.#at];
+    return {
+      acts: this.#acts.length,
+      allActs: acts.length,
+      questions: this.#steps.length,
+      at: this.#at,
+      isRunning: this.isRunning,
+      question: step && this.#question(step),
+      verdicts: this.#verdicts,
+    };
+  }
+
+  #question({ act, call, isFirst }: Step): Question {
+    const commands = [...(isFirst ? this.#breaks(act) : []), ...(call?.breaks ?? []).map(this.#own)];
+    return {
+      act: act.title,
+      story: this.#experiment.controls.type ? act.story : `In the gallery, over containers: ${act.story}`,
+      commands,
+      what: call?.what ?? 'is restarted, and B is called meanwhile',
+    };
+  }
+
+  #breaks({ title, prepares = [], breaks }: Act): string[] {
+    const { type, commands } = this.#experiment.controls;
+    if (type) return [...prepares, ...breaks].map(this.#own);
+    const can = commands('');
+    return PLAYED_BY_ACTIONS[title]!.breaks.map((id) => can[id]!);
+  }
+
+  #own = (command: string) => this.#experiment.controls.own?.(command) ?? command;
+
+  /** Begins again from the first question, with A and B running. */
+  async start() {
+    await this.#play(async () => {
+      await this.#restore();
+      this.#at = 0;
+      this.#verdicts = [];
+    });
+  }
+
+  /** Acts out the present question, and compares what B answers with the prediction. */
+  async run(predicted: Prediction) {
+    const step = this.#steps[this.#at];
+    if (!step || this.#verdicts.length > this.#at) throw new Refused('There is nothing to predict now.');
+    if (!OUTCOMES.includes(predicted.outcome) || !Object.hasOwn(WAITS, predicted.wait)) {
+      throw new Refused('Predict what B will answer, and after how long.');
+    }
+    await this.#play(async () => {
+      if (step.isFirst && !this.#experiment.controls.type) await this.#restore(); // the gallery's acts build on each other
+      this.#experiment.caller.isResting = true;
+      this.isInAct = true;
+      if (step.isFirst) await this.#do(step.act.prepares ?? [], []);
+      const [calls, delayMs] = step.call ? await this.#one(step, step.call) : await this.#meanwhile(step);
+      this.#verdicts.push(verdictOf(step, calls, delayMs, predicted, this.#experiment.settings.reasons));
+      if (step.isLast) await this.#fix(step.act);
+    });
+  }
+
+  next() {
+    if (this.isRunning || this.#verdicts.length <= this.#at) throw new Refused('First predict, then run it.');
+    this.#at++;
+    this.#experiment.changed();
+  }
+
+  async leave() {
+    await this.#play(async () => {
+      if (this.isInAct) await this.#fix(this.#steps[this.#at]!.act);
+      await this.#restore();
+      this.#at = -1;
+    });
+  }
+
+  async #play(work: () => Promise<void>) {
+    if (this.isRunning) throw new Refused('An act is being played; wait for its end.');
+    this.isRunning = true;
+    this.#experiment.changed();
+    try {
+      await work();
+    } finally {
+      this.isRunning = false;
+      if (!this.isInAct) this.#experiment.caller.isResting = false;
+      this.#experiment.changed();
+    }
+  }
+
+  async #one({ act, isFirst }: Step, call: Expectation): Promise<[Call[], delayMs: number]> {
+    if (isFirst) await this.#experiment.caller.send('before'); // B has a connection to A, as after any other call
+    if (isFirst) await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
+    if (call.breaks) await this.#do(call.breaks, []);
+    using health = this.#askHealth();
+    const made = await this.#experiment.caller.send(call.msg);
+    return [[made], this.#delay(await health.stop())];
+  }
+
+  async #meanwhile({ act }: Step): Promise<[Call[], delayMs: number]> {
+    using health = this.#askHealth();
+    const calls: Promise<Call>[] = [];
+    const timer = setInterval(() => calls.push(this.#experiment.caller.send('meanwhile')), MEANWHILE_EVERY_MS);
+    try {
+      await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
+    } finally {
+      clearInterval(timer);
+    }
+    return [await Promise.all(calls), this.#delay(await health.stop())];
+  }
+
+  #askHealth() {
+    return callSteadily(HEALTH_PER_SECOND, () => get(`${this.#experiment.controls.stack.b.url}/health`));
+  }
+
+  /** What a busy machine adds to every answer of B, which waits for nothing to say that it is healthy: if it is this repository's. */
+  #delay(health: { ms: number }[]): number {
+    return this.#experiment.settings.isOwn ? slowest(health) : 0;
+  }
+
+  async #fix(act: Act) {
+    await this.#do(act.fixes, PLAYED_BY_ACTIONS[act.title]?.fixes ?? []);
+    const end = performance.now() + RECOVERY_MS;
+    while ((await this.#experiment.caller.send('back')).outcome !== '200' && performance.now() < end) await sleep(200);
+    this.isInAct = false;
+  }
+
+  /** By the gallery's own commands where this is its pair; else by the page's actions, and calls in the place of curl's. */
+  async #do(commands: string[], actions: string[]) {
+    const { type, own } = this.#experiment.controls;
+    if (type && own) {
+      const typed = commands.join('\n');
+      if (typed) await this.#experiment.run(own(typed), () => type(typed));
+      return;
+    }
+    for (const command of commands) {
+      const [, msg] = /^curl .*msg=(\w+)/.exec(command) ?? [];
+      if (msg) await this.#experiment.caller.send(msg);
+    }
+    for (const id of actions) await this.#experiment.force(id);
+  }
+
+  /** Brings A and B back to where the first act begins, whatever was done to them. */
+  async #restore() {
+    const { type, own } = this.#experiment.controls;
+    await this.#experiment.restore();
+    if (type && own) {
+      const typedInActs = acts.flatMap(({ prepares = [], breaks }) => [...prepares, ...breaks]);
+      const left = typedInActs.flatMap((command) => /--name (\S+)/.exec(command)?.[1] ?? []);
+      const typed = `docker rm --force ${left.join(' ')}\ndocker compose up --wait`;
+      await this.#experiment.run(own(typed), () => type(typed));
+    }
+    const end = performance.now() + RECOVERY_MS;
+    while (!this.#experiment.isRunning() && performance.now() < end) await sleep(50);
+  }
+}
+
+/** Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
+function verdictOf(
+  { act, call }: Step,
+  calls: Call[],
+  delayMs: number,
+  predicted: Prediction,
+  reasons: Map<string, string>,
+): Verdict {
+  const failed = calls.filter(({ outcome }) => outcome !== '200');
+  const judged = failed.length > 0 ? failed : calls;
+  const waits = ({ ms }: Call) => [waitOf(ms), waitOf(ms - delayMs)];
+  const isSame = (made: Call) => made.outcome === predicted.outcome && waits(made).includes(predicted.wait);
+  const shown = judged.find(isSame) ?? judged.find(({ outcome }) => outcome === predicted.outcome) ?? judged[0]!;
+  const counts = Object.entries(Object.groupBy(calls, ({ outcome }) => outcome)).map(
+    ([outcome, some]) => `${some!.length} × ${nameOf(outcome)}`,
+  );
+  const { outcome, ms, n } = shown;
+  const one = `B answered ${nameOf(outcome)} after ${Math.round(ms)} ms.`;
+  return {
+    act: act.title,
+    what: call?.what ?? 'is restarted',
+    predicted,
+    outcome,
+    wait: waitOf(ms),
+    isRight: isSame(shown),
+    sentence: call ? one : `B's answers: ${counts.join(', ')}.`,
+    why: reasons.has(outcome) ? `What B saw of A: ${reasons.get(outcome)}.` : '',
+    n,
+  };
+}
+
+/** An outcome as it is spoken of. */
+export function nameOf(outcome: string): string {
+  if (outcome === 'none') return 'nothing';
+  if (outcome === 'other') return 'something else';
+  return outcome === '200' || outcome === '503' ? outcome : `503 ${outcome}`;
+}
