@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callSteadily, type Outcome } from '../stack/callers.ts';
+import { ROOT } from '../stack/paths.ts';
+import { tryFor } from '../stack/until.ts';
+import { sectionsOf, type Example } from './chapter.ts';
+import { callAny, newReader, NODES, type Served } from './machines.ts';
+
+export const FOLDER = `${ROOT}e2e/swarm`;
+export const sections = sectionsOf(`${FOLDER}/README.md`);
+export const CALLS_PER_SECOND = Number(process.env.CALLS_PER_SECOND || 100);
+export const DEADLINE_MS = 1000;
+/** The sections in which calls are made, on the Bs of these nodes, and for how long after the last command if not for 3 s. */
+export const ACTS: Record<string, { nodes: string[]; restMs?: number }> = {
+  'A new version of A': { nodes: NODES },
+  'A version that never becomes healthy': { nodes: NODES },
+  'More replicas': { nodes: NODES, restMs: 10_000 },
+  'A replica is killed': { nodes: NODES },
+  'A machine is frozen': { nodes: ['node1', 'node2'] },
+  'A machine is killed, and replaced': { nodes: ['node1', 'node2'] },
+  'The manager is lost': { nodes: ['node2', 'node3'] },
+  'Fewer replicas': { nodes: NODES },
+  'A new version of B': { nodes: NODES },
+};
+const ANSWER_PATIENCE_MS = 60_000; // Swarm takes its time
+
+/** A section of the chapter, acted out under steady calls. */
+export interface Act {
+  title: string;
+  outcomes: Outcome[];
+  /** When each command began and ended, in milliseconds since the first call. */
+  commands: { command: string; from: number; to: number }[];
+  served: (Served & Outcome)[];
+}
+
+/** Follows the chapter on machines of its own. */
+export async function newActor() {
+  const reader = await newReader();
+
+  /** Rejects with what was printed, if that is not what the chapter says, within a minute where it asks how things are. */
+  async function enact({ command, output }: Example) {
+    const isQuestion = /docker (service|node) (ls|inspect)|^curl/.test(command);
+    let printed = '';
+    const matches = async () => (printed = await reader.run(command).catch((error) => `${error}`)) === output;
+    if (await tryFor(isQuestion ? ANSWER_PATIENCE_MS : 0, matches, 300)) return;
+    throw new Error(`${command}\nprinted\n${printed}\nwhere the chapter has\n${output}`);
+  }
+
+  /** Calls the Bs in turn, CALLS_PER_SECOND times a second, from a second before the first command on. */
+  async function actOut(title: string): Promise<Act> {
+    const { nodes, restMs = 3000 } = ACTS[title]!;
+    const since = Date.now() / 1000;
+    const addresses = await Promise.all(nodes.map((node) => reader.addressOf(node)));
+    let next = 0;
+    const call = () => {
+      const turn = next % addresses.length;
+      return callAny([...addresses.slice(turn), ...addresses.slice(0, turn)], `call-${next++}`);
+    };
+    using calls = callSteadily(CALLS_PER_SECOND, call);
+    const start = performance.now();
+    await sleep(1000);
+    const commands: Act['commands'] = [];
+    for (const example of sections[title]!) {
+      const from = performance.now() - start;
+      await enact(example);
+      commands.push({ command: example.command, from, to: performance.now() - start });
+    }
+    await sleep(restMs);
+    const outcomes = await calls.stop();
+    const served = (await reader.served(NODES, since)).flatMap((line) => {
+      const outcome = outcomes[Number(line.requestId.replace('call-', ''))];
+      return outcome ? [{ ...line, ...outcome }] : [];
+    });
+    return { title, outcomes, commands, served };
+  }
+
+  return { reader, enact, actOut };
+}
+
+export const lostIn = (outcomes: Outcome[]) => outcomes.filter(({ status }) => status !== 200);
+
+/** A row of the chapter's table, and why each lost call was lost. */
+export function inWords({ title, outcomes }: Act): string {
+  const lost = lostIn(outcomes).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
+  const slowest = Math.max(...outcomes.filter(({ status }) => status === 200).map(({ ms }) => ms));
+  const figures = `${lost.length} of ${outcomes.length} calls lost, slowest 200 after ${Math.round(slowest)} ms`;
+  return [`${title}: ${figures}`, ...lost.slice(0, 10)].join('\n  ');
+}
