@@ -9,7 +9,7 @@ import { get } from '../stack/http.ts';
 import { untilUp } from '../stack/health.ts';
 import { STAND_IN } from '../stack/paths.ts';
 import { freePort } from '../stack/ports.ts';
-import { standInAt, type Service, type Stack } from '../stack/service.ts';
+import { standInAt, type Followed, type FollowedStack } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
 import { environment } from './environment.ts';
 import { leaveNothing } from './leave-nothing.ts';
@@ -36,7 +36,7 @@ export interface Command {
   url: string;
 }
 
-class CommandService implements Service {
+class CommandService implements Followed {
   readonly url: string;
   /** What went on after the service was stopped, and had to be killed. */
   survivor: string | undefined;
@@ -146,6 +146,10 @@ class CommandService implements Service {
     return this.#output.since(Number(since));
   }
 
+  follow(onOutput: (piece: string) => void) {
+    return this.#output.follow(onOutput);
+  }
+
   /** By what listens, where that can be known: a shell that starts a program again and again lives on itself. */
   async life() {
     return listenerOn(this.#port) ?? String(this.#child?.pid);
@@ -173,7 +177,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
  * Anybody's pair as two processes, neither of them started. Each is told its port as PORT, and B where A is as
  * SERVICE_A_URL; those that know it by heart need not look. Of the caller's environment they get only what is on a list.
  */
-export function commandStack(a: Command, b: Command): Stack {
+export function commandStack(a: Command, b: Command): FollowedStack {
   const run = randomUUID();
   const portOf = ({ url }: Command) => Number(new URL(url).port || 80);
   const trail = { mark: run, ports: [portOf(a), portOf(b)], dirs: [resolve(a.dir), resolve(b.dir)] };

@@ -6,6 +6,7 @@ export class Output {
   /** As it arrives: a flood is only counted, and split when somebody asks for its lines. */
   readonly #pieces: { text: string; lines: number }[] = [];
   #chars = 0;
+  readonly #followers = new Set<(lines: string) => void>();
   length = 0;
 
   read(stream: NodeJS.ReadableStream) {
@@ -18,7 +19,14 @@ export class Output {
     stream.on('close', () => rest && this.#keep(`${rest}\n`));
   }
 
+  /** Hands over what comes from now on, in whole lines. Returns how to end that. */
+  follow(onLines: (lines: string) => void) {
+    this.#followers.add(onLines);
+    return () => this.#followers.delete(onLines);
+  }
+
   #keep(text: string) {
+    for (const onLines of this.#followers) onLines(text);
     let lines = 0;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
     this.#pieces.push({ text, lines });

@@ -3,6 +3,7 @@ import { stackOf } from '../grade/pair-stack.ts';
 import { dockerProblem, startContainers } from '../stack/containers.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
+import type { FollowedStack } from '../stack/service.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';
 import type { Controls } from './controls.ts';
 import { processControls } from './process-controls.ts';
@@ -24,7 +25,7 @@ export async function choosePair(options: PairOptions): Promise<{ controls: Cont
       return `cd '${path(options[`${name}-dir`] ?? '.')}' && ${env}PORT=${port} ${options[name]}`;
     };
     const starts = { a: start('a'), b: start('b', `SERVICE_A_URL=${stack.a.url} `) };
-    return { controls: processControls(stack, title, starts), isOwn: false };
+    return { controls: processControls(stack as FollowedStack, title, starts), isOwn: false };
   } catch (error) {
     await stack.down();
     throw new Unusable((error as Error).message);

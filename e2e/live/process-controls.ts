@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { ownersOf, signalAll } from '../grade/survivors.ts';
 import { hasProc } from '../stack/resources.ts';
-import type { Followed, Service, StandIn, Stack } from '../stack/service.ts';
+import type { FollowedStack, Service, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';
 import type { Name } from './protocol.ts';
@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 300;
 const END_MS = 10_000;
 
 /** Of processes in groups of their own. `starts` is how each is started, fit to be typed. */
-export function processControls(stack: Stack, title: string, starts: Record<Name, string>): Controls {
+export function processControls(stack: FollowedStack, title: string, starts: Record<Name, string>): Controls {
   const groups: Record<Name, string> = { a: '', b: '' };
   /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
   const others: Record<Name, number[]> = { a: [], b: [] };
@@ -86,10 +86,7 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
       const timer = setInterval(() => onChange(Date.now()), LOOK_EVERY_MS);
       return () => clearInterval(timer);
     },
-    follow(name, onLine) {
-      const service = stack[name];
-      return 'follow' in service ? (service as Followed).follow(lineReader(onLine)) : poll(service, onLine);
-    },
+    follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
     commands: (behaviour) => ({
       'stop-a': kill('TERM', 'a'),
       'start-a': starts.a,
@@ -137,15 +134,4 @@ async function letterInProc(pid: string) {
 async function letterByPs(pid: string) {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', pid]).catch(() => ({ stdout: '' }));
   return stdout.trim()[0];
-}
-
-/** Asks again and again for the lines that are new. */
-function poll(service: Service, onLine: (line: string) => void): () => void {
-  let mark = service.mark();
-  const timer = setInterval(async () => {
-    const since = await mark;
-    mark = service.mark();
-    for (const line of await service.logs(since)) onLine(line);
-  }, LOOK_EVERY_MS);
-  return () => clearInterval(timer);
 }

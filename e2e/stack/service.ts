@@ -49,6 +49,11 @@ export interface Stack extends AsyncDisposable {
   down(): Promise<void>;
 }
 
+export interface FollowedStack extends Stack {
+  a: Followed;
+  b: Followed;
+}
+
 export interface StandIn {
   /** Where it is told from here what to do, and asked what it was asked. */
   url: string;
