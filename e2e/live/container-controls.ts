@@ -87,14 +87,15 @@ export async function containerControls(
 
   function follow(name: Name, onLine: (line: string) => void) {
     let last = new Date().toISOString();
-    const read = () =>
-      lineReader((line) => {
-        const time = line.slice(0, line.indexOf(' '));
-        if (time <= last) return;
-        last = time;
-        onLine(line.slice(time.length + 1));
-      });
     return endless(async () => {
+      const known = last; // only within one reading may a line be older than the one before: there are two outputs
+      const read = () =>
+        lineReader((line) => {
+          const time = line.slice(0, line.indexOf(' '));
+          if (time <= known) return;
+          if (time > last) last = time;
+          onLine(line.slice(time.length + 1));
+        });
       const container = dockerode.getContainer(ids[name]);
       const { Config } = await container.inspect();
       const since = Math.floor(Date.parse(last) / 1000);
