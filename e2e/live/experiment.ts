@@ -283,10 +283,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   /** The same as `callView`, once the lines of a call that has just ended had time to arrive. */
   async settledCallView(n: number): Promise<CallView | undefined> {
     const call = this.#callOf(n);
-    const isSaid = (name: Name) =>
-      this.#sights[name]!.state === 'stopped' || this.#logs[name].of(call!).lines.length > 0;
-    const isKnown = () => BOTH.every(isSaid);
-    while (call && !isKnown() && Date.now() < call.at + call.ms + LINES_MS) await sleep(50);
+    const isSettled = (name: Name) => this.#sights[name]!.state === 'stopped' || this.#logs[name].isSettled(call!);
+    while (call && !BOTH.every(isSettled) && Date.now() < call.at + call.ms + LINES_MS) await sleep(50);
     return this.callView(n);
   }
 

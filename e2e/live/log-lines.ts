@@ -52,6 +52,11 @@ export class LogLines {
     return { lines: found.slice(0, MAX_FOUND).map(({ text }) => text), by: this.#hasIds ? 'id' : 'time' };
   }
 
+  /** Whether a call that has ended can have no more lines: one with its id is there, or its time is over. */
+  isSettled({ id, at, ms }: Call): boolean {
+    return this.#hasIds ? this.#byId.has(id) : Date.now() > at + ms + LATE_MS;
+  }
+
   /** Those nearest to the end of a call, which is when most services write. */
   #around(from: number, to: number): Line[] {
     const first = this.#lines.findLastIndex(({ at }) => at < from - EARLY_MS) + 1;

@@ -437,6 +437,11 @@ describeInBrowser('The live page', function () {
       expect(shown).to.include('logs no request ids');
     });
 
+    it('waits for the lines that come after the answer', async () => {
+      const shown = await send('late lines');
+      for (const name of ['a', 'b']) expect(shown).to.include(`late line of ${name}`);
+    });
+
     it('plays the acts that any pair can play', async () => {
       const body = page.locator('#tour-body');
       await press('Start the tour');

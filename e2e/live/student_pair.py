@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 from urllib.request import urlopen
@@ -33,6 +34,9 @@ class Handler(BaseHTTPRequestHandler):
             self.call_echo(msg)
         else:
             self.answer(404, json.dumps({"error": "not found"}))
+        if msg == "late lines":
+            time.sleep(0.1)
+            print(f"late line of {ROLE}", flush=True)
 
     def call_echo(self, msg):
         try:
