@@ -58,7 +58,7 @@ export async function callsAtConnections(
       if (isMain) figures.add(`${at}: CPU per call`, 'ms', variant, cpuMs, CPU_TARGETS[service]);
       figures.add(`${at}: calls per second`, '', variant, latencies.perSecond);
       figures.add(`${at}: p50`, 'ms', variant, latencies.p50);
-      figures.add(`${at}: p99`, 'ms', variant, latencies.p99, isMain && service === 'b' ? { plain: 0.4 } : {});
+      figures.add(`${at}: p99`, 'ms', variant, latencies.p99, isMain && service === 'b' ? { plain: 0.6 } : {});
       figures.add(`${at}: p99.9`, 'ms', variant, latencies.p999);
     }
   }
