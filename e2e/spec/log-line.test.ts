@@ -40,6 +40,23 @@ const LINES: Record<string, string> = {
   '127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 -': 'endpoint status',
   'INFO:werkzeug:127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 -': 'endpoint status',
   '127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 - 0.000312': 'endpoint status latency',
+  // Flask's app.logger, and names in front of a colon
+  '[2026-01-10 12:00:00,123] INFO in service_a: service-a GET /health -> 200 (0.20 ms)':
+    'service endpoint status latency',
+  '[2026-01-10 12:00:00,123] INFO in service_a: 200 GET /health 0.20 ms': 'service endpoint status latency',
+  '[2026-01-10 12:00:00,123] INFO in app: GET /health 200 1.3ms': 'endpoint status latency',
+  '[2026-01-10 12:00:00,123] INFO in app: /health 200 1.3ms': 'endpoint status latency',
+  '2026-01-10 12:00:00,123 INFO service-a: GET /health 200 1.3ms': 'service endpoint status latency',
+  '2026-01-10 12:00:00,123 - INFO - service-a: GET /health 200 1.3ms': 'service endpoint status latency',
+  '[INFO] 2026-01-10 12:00:00 GET /health service-a: 200 in 1.3 ms': 'service endpoint status latency',
+  'service: A, endpoint: /health, status: 200, latency: 1.3 ms': 'service endpoint status latency',
+  '12:00:00 service: A endpoint: /health status: 200 latency: 1.3 ms': 'service endpoint status latency',
+  'Service: A | Endpoint: /health | Status: 200 | Latency: 0.0012s': 'service endpoint status latency',
+  'Service A: GET /health -> 200 in 1.2ms': 'service endpoint status latency',
+  'service:service-a endpoint:/health status:200 latency:1.2ms': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 t=0.3ms': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 lat=0.3': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 t=1731234567.1': 'service endpoint status',
   // gunicorn, as it is and with %(L)s
   '172.18.0.1 - - [10/Jan/2026:12:00:00 +0000] "GET /health HTTP/1.1" 200 15 "-" "curl/8.5.0"': 'endpoint status',
   '172.18.0.1 - - [10/Jan/2026:12:00:00 +0000] "GET /health HTTP/1.1" 200 15 0.001234': 'endpoint status latency',
@@ -149,6 +166,8 @@ describe('A log line', () => {
     expect(named('GET /health 200 1.2ms', 'a', 'GET /health 200 1.3ms')).to.equal(false);
     expect(named('echoer GET /health 200 1.2ms', 'a', 'caller GET /health 200 1.2ms')).to.equal(true);
     expect(named('[caller] GET /health 200 1.2ms', 'b', '[echoer] GET /health 200 1.2ms')).to.equal(true);
+    const inApp = '[2026-01-10 12:00:00,123] INFO in app:';
+    expect(named(`${inApp} /echo 200 1.3ms`, 'a', `${inApp} /call-echo 200 1.3ms`)).to.equal(false);
     expect(named('GET /call-echo from service-a 200', 'b', 'GET /echo 200')).to.equal(false);
   });
 

@@ -16,7 +16,7 @@ const UNIT_MS: [RegExp, number][] = [
 ];
 
 const FIELD = new RegExp(
-  String.raw`(?<![\w.@/?&-])["']?([A-Za-z_@][\w.@-]*)["']?(?:\s?=\s?|(?<=["'])\s*:\s*|:\s+)` + // key= "key": key:␣
+  String.raw`(?<![\w.@/?&-])["']?([A-Za-z_@][\w.@-]*)["']?(?:\s?=\s?|(?<=["'])\s*:\s*|:\s+|(?<=service|endpoint|status|latency|duration|took):)` + // key= "key": key:␣ status:
     String.raw`("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;|)\]}]+(?:\s${UNIT}\b(?!\s*[=:]))?)`,
   'gi',
 );
@@ -35,9 +35,10 @@ function parse(line: string): Parsed {
     };
   }
   const text = line.replace(FIELD, (whole, key: string, value: string, offset: number) => {
-    // "https://…" is no field, nor is the name or the level that a line begins with.
-    const isTitle = offset === 0 && /^[\w.-]+: /.test(whole) && !STATUS_KEY.test(key) && !LATENCY_KEY.test(key);
-    if (isTitle || /^https?$/i.test(key)) return whole;
+    // "https://…" is no field, nor is the name or the level that a line begins with, as in Flask's "INFO in app: ".
+    const isInFront = !/[a-z]/i.test(withoutFrame(line.slice(0, offset)).replace(/\b(?:in|service|svc|app) $/i, ''));
+    const isTitle = (isInFront && !TITLED.some((known) => known.test(snake(key)))) || SERVICE_NAME.test(key);
+    if ((isTitle && /^[\w.-]+: /.test(whole)) || /^https?$/i.test(key)) return whole;
     fields.push([snake(key), value.replace(/^(["'])(.*)\1$/, '$2')]);
     return ' ';
   });
@@ -78,7 +79,7 @@ export function namesEndpoint(line: string, path: string): boolean {
 }
 
 const LATENCY_KEY =
-  /^(?:\w+_)?(?:latency|duration|dur|elapsed|took|time_taken|(?:response|request|req|res|process|processing|exec|execution|handling|total|run)_time|rtt?|ms|millis|micros)(?:_\w+)?$/;
+  /^(?:\w+_)?(?:latency|lat|duration|dur|elapsed|took|time_taken|(?:response|request|req|res|process|processing|exec|execution|handling|total|run)_time|rtt?|ms|millis|micros)(?:_\w+)?$/;
 const NO_LATENCY_KEY = /start|stamp|timeout|limit|budget|(?:^|_)at$/;
 const MEASURED = new RegExp(String.raw`(?<![\w.:/+-])(${NUMBER})\s?(${UNIT})\b(?!\s*[=:])`, 'gi');
 const WRITTEN = new RegExp(String.raw`^[<~]?(${NUMBER})\s?(${UNIT})?$`, 'i');
@@ -102,8 +103,8 @@ function latenciesIn(key: string, value: string): number[] {
   if (LATENCY_KEY.test(key) && !NO_LATENCY_KEY.test(key)) {
     return measured(value, /(?:^|_)(ns|us|ms|s|nanos\w*|micros\w*|millis\w*|secs?|seconds?)$/.exec(key)?.[1]);
   }
-  // `time` is a clock's, unless it is too small for that.
-  if (key === 'time' && /^\d{1,6}(?:\.\d+)?\s?(?:ns|us|µs|μs|ms|s)?$/i.test(value)) return measured(value);
+  // `time` and `t` are a clock's, unless they are too small for that.
+  if (/^t(?:ime)?$/.test(key) && /^\d{1,6}(?:\.\d+)?\s?(?:ns|us|µs|μs|ms|s)?$/i.test(value)) return measured(value);
   return [];
 }
 
@@ -143,9 +144,11 @@ export const namesStatus = (line: string, status: number) =>
   );
 
 const SERVICE_KEY = /^(?:service|svc|app|application|component)(?:_?name)?$/;
+const SERVICE_NAME = /^(?:service|svc|app)[-_]?[ab]$/i;
 const NAME_KEY = /^(?:name|logger|logger_name|category|source|module|tag|program|source_context)$/;
 const LEVEL = /\b(?:trace|trce|debug|dbug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const TIME = /\[?\d{1,4}[-/]\w{2,3}[-/]\d{1,4}[T :]?(?:\d\d:\d\d(?::\d\d)?\S*)?\]?|\b\d\d:\d\d:\d\d\S*/g;
+const TITLED = [STATUS_KEY, LATENCY_KEY, /^(?:service|svc)$/];
 const NO_NAME = /^(?:get|post|put|head|delete|http|https|request|handled|root|main|__main__|echo|call|health)$/i;
 
 /**
@@ -174,6 +177,13 @@ export function namesService(line: string, role: 'a' | 'b', own: string[], other
     (title) => others.length > 0 && !foreign.has(title) && own.every((each) => titles(each).includes(title)),
   );
 }
+
+/** Without the time, the level, and what stands in brackets. */
+const withoutFrame = (text: string) =>
+  text
+    .replace(/\[[^\]]*\]/g, ' ')
+    .replace(TIME, ' ')
+    .replace(LEVEL, ' ');
 
 /** The words in front of a line (behind the time and the level) or in brackets, where programs write their names. */
 function titles(line: string): string[] {
