@@ -22,6 +22,8 @@ const LINES: Record<string, string> = {
   '2026-01-10 12:00:00,123 - service_a - INFO - GET /health 200 - 1.2 ms': 'service endpoint status latency',
   'service-a | endpoint=health | status: 200 | took 3 ms': 'service endpoint status latency',
   'A /health 200 0.0012': 'service endpoint status latency',
+  '02:33:42 A /health 200 0.000033s': 'service endpoint status latency',
+  'Service A: GET /health? status 200 latency 65 us': 'service endpoint status latency',
   'service=A endpoint=/health status=200 latency=0.13ms': 'service endpoint status latency',
   'service=A endpoint=/health latency=200ms': 'service endpoint latency',
   'service=A endpoint=/health duration=200 port=8080 bytes=200': 'service endpoint latency',
@@ -166,6 +168,7 @@ describe('A log line', () => {
     expect(named('GET /health 200 1.2ms', 'a', 'GET /health 200 1.3ms')).to.equal(false);
     expect(named('echoer GET /health 200 1.2ms', 'a', 'caller GET /health 200 1.2ms')).to.equal(true);
     expect(named('[caller] GET /health 200 1.2ms', 'b', '[echoer] GET /health 200 1.2ms')).to.equal(true);
+    expect(named('A request for /health: 200 1.2ms', 'a', 'A request for /health: 200 1.3ms')).to.equal(false);
     const inApp = '[2026-01-10 12:00:00,123] INFO in app:';
     expect(named(`${inApp} /echo 200 1.3ms`, 'a', `${inApp} /call-echo 200 1.3ms`)).to.equal(false);
     expect(named('GET /call-echo from service-a 200', 'b', 'GET /echo 200')).to.equal(false);

@@ -167,11 +167,10 @@ export function namesService(line: string, role: 'a' | 'b', own: string[], other
     if (key === SERVICE_KEY && names.length > 0) return false;
   }
   const { text } = parse(line);
-  if (
-    new RegExp(String.raw`(?:service|svc|app)[-_ ]?${role}(?![a-z\d])|[[(]${role}[\])]|^\W*${role}\b`, 'i').test(text)
-  ) {
-    return true;
-  }
+  if (new RegExp(String.raw`(?:service|svc|app)[-_ ]?${role}(?![a-z\d])|[[(]${role}[\])]`, 'i').test(text)) return true;
+  // The letter in front, unless it is the article: "A request for …".
+  const isInFront = (of: string) => new RegExp(String.raw`^\W*${role}\b`, 'i').test(withoutFrame(parse(of).text));
+  if (isInFront(line) && !others.some(isInFront)) return true;
   const foreign = new Set(others.flatMap(titles));
   return titles(line).some(
     (title) => others.length > 0 && !foreign.has(title) && own.every((each) => titles(each).includes(title)),
