@@ -1,4 +1,5 @@
-"""The same small pair in Python's standard library: `python3 faulty_pair.py a|b [FAULT]`."""
+"""The same small pair in Python's standard library: `python3 faulty_pair.py a|b [FAULT]`. Two of these are no faults, but
+habits: "another shape" of A's JSON, and "plain text" as answers."""
 
 import json
 import os
@@ -39,7 +40,11 @@ def call_a(msg):
         response = connection.getresponse()
         if response.status != 200:
             raise Failed(f"service A answered {response.status}")
-        echo = json.loads(response.read(MAX_BYTES))["echo"]
+        body = response.read(MAX_BYTES)
+        if FAULT == "plain text":
+            return body.decode()
+        echo = json.loads(body)
+        echo = echo["data"]["said"] if FAULT == "another shape" else echo["echo"]
         if not isinstance(echo, str):
             raise Failed("no echo")
         return echo
@@ -61,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         msg = parse_qs(url.query, keep_blank_values=True).get("msg", [""])[0]
         status, body, error = 200, {"status": "ok"}, None
         if url.path == "/echo" and ROLE == "a":
-            body = {"echo": msg}
+            body = {"data": {"said": msg}} if FAULT == "another shape" else {"echo": msg}
         elif url.path == "/call-echo" and ROLE == "b":
             try:
                 body = {"service_b": "ok", "service_a": {"echo": call_a(msg)}}
@@ -70,9 +75,12 @@ class Handler(BaseHTTPRequestHandler):
                 body = {"service_b": "ok", "service_a": "unavailable"}
         elif url.path != "/health":
             status, body = 404, {}
-        data = json.dumps(body).encode()
+        text, kind = json.dumps(body), "application/json"
+        if FAULT == "plain text":
+            text, kind = msg if ROLE == "a" else str(body).replace("{", "").replace("}", ""), "text/plain"
+        data = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -161,6 +161,8 @@ async function processesOn(ports: number[]): Promise<string[]> {
 const failed = (results: Result[]) =>
   results.filter(({ verdict, because }) => verdict === 'fail' && !because).map(({ name }) => name);
 
+const failedInLab = (results: Result[]) => failed(results.filter(({ section }) => section === 'lab'));
+
 describe('The grade', function () {
   this.timeout(120_000);
   let free = AT_ONCE;
@@ -206,6 +208,16 @@ describe('The grade', function () {
   graded('gives full marks to a sound pair in Node', `${NODE} a`, `${NODE} b`, passesAll);
   graded('gives full marks to a sound pair in Python', `${PYTHON} a`, `${PYTHON} b`, passesAll);
 
+  graded(
+    'gives full marks to a pair whose JSON has another shape',
+    `${PYTHON} a another shape`,
+    `${PYTHON} b another shape`,
+    passesAll,
+  );
+  graded('asks for no JSON in the lab', `${PYTHON} a plain text`, `${PYTHON} b plain text`, (results) =>
+    expect(failedInLab(results)).to.deep.equal([]),
+  );
+
   graded('is not confused by 100 MB of output', `${NODE} a`, `yes flood | head -c 100000000; ${NODE} b`, passesAll);
 
   const HOSTILE: Record<string, [b: string, check: string, received: RegExp]> = {
@@ -241,7 +253,6 @@ describe('The grade', function () {
     expect(TOGETHER.flatMap(([ofA]) => ofA ?? [])).to.have.members(Object.keys(FAULTS_OF_A));
     expect(TOGETHER.flatMap(([, ofB]) => ofB)).to.have.members(Object.keys(FAULTS_OF_B));
   });
-  const failedInLab = (results: Result[]) => failed(results.filter(({ section }) => section === 'lab'));
   for (const [what, [a, b, checks]] of Object.entries(CHEATS)) {
     graded(`is not fooled by ${what}`, a, b, (results) => {
       // How many checks meet a B that is being started again is up to chance.

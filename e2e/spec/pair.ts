@@ -235,8 +235,15 @@ export function printable(text: string, max = 300): string {
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 
+/** Whether an answer holds a text, in JSON or in plain text. What looks like JSON and is none holds nothing. */
+export function tells({ json, body, headers }: Answer, text: string): boolean {
+  if (holds(json, text)) return true;
+  const isJson = typeof json === 'object' || /json/i.test(String(headers['content-type'])) || /^\s*[{[]/.test(body);
+  return !isJson && body.includes(text);
+}
+
 /** Whether a JSON value holds a text anywhere: as a value, in one, or in JSON that is the text of one. */
-export function holds(json: unknown, text: string): boolean {
+function holds(json: unknown, text: string): boolean {
   if (typeof json === 'string') {
     if (json.includes(text)) return true;
     try {

@@ -8,7 +8,7 @@ import { tryFor } from '../stack/until.ts';
 import type { Check } from './check.ts';
 import { linesFor, shown, traceFailure } from './lab.ts';
 import { blamesConnection, blamesRefusal, blamesTimeout, namesStatus, namesStatusCode } from './log-line.ts';
-import { Fault, holds, printable, Unjudged, word, type Exchange, type Pair } from './pair.ts';
+import { Fault, printable, tells, Unjudged, word, type Exchange, type Pair } from './pair.ts';
 
 const robust = (check: Omit<Check, 'section'>): Check => ({ section: 'robustness', ...check });
 
@@ -29,8 +29,8 @@ const survivesA = robust({
   async run(pair) {
     for (const text of TEXTS) {
       const { sent, answer, received } = await pair.ask('a', `/echo?msg=${encodeURIComponent(text)}`);
-      if (answer?.status !== 200 || !holds(answer.json, text)) {
-        throw new Fault(sent, received, `200 and JSON that holds ${JSON.stringify(text)}`);
+      if (answer?.status !== 200 || !tells(answer, text)) {
+        throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
       }
     }
   },
@@ -244,8 +244,8 @@ const survivesB = standsIn({
       await asked(pair);
       const { sent, answer, received } = await pair.call(text);
       const [target] = (await asked(pair)).targets;
-      if (answer?.status !== 200 || !holds(answer.json, text)) {
-        throw new Fault(sent, received, `200 and JSON that holds ${JSON.stringify(text)}`);
+      if (answer?.status !== 200 || !tells(answer, text)) {
+        throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
       }
       const arrived = target && URL.parse(target, 'http://a')?.searchParams.get('msg');
       if (arrived !== text)

@@ -3,8 +3,10 @@ import { tryFor } from '../stack/until.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
 import { traceFailure, traceSuccess } from './lab.ts';
-import { word, type Pair } from './pair.ts';
+import { tells, word, type Pair } from './pair.ts';
 import * as robustness from './robustness.ts';
+
+const MAX_SAMPLE_CHARS = 2000; // it must fit into a URL
 
 /** One specification: our own suite demands all of it of our own stack, the grade measures anybody's by it. */
 export const withBothUp: Situation = {
@@ -57,8 +59,10 @@ export const whenAIsReplaced: Situation = {
   name: 'when A is replaced by one that misbehaves',
   needs: ['a', 'b'],
   async enter(pair) {
+    const sample = await echoOfA(pair);
     pair.isAAway = true;
     const standIn = (pair.replacement = await pair.stack.replaceA());
+    if (sample) await get(`${standIn.url}/speak?${new URLSearchParams(sample)}`);
     const { goneMs, recoveryMs } = pair.limits;
     const isFound = async () => {
       await pair.call(word(), 2000);
@@ -75,6 +79,14 @@ export const whenAIsReplaced: Situation = {
     await pair.restore();
   },
 };
+
+/** An answer of A's own, for the stand-in to imitate; undefined for one that is no echo, or that is too long. */
+async function echoOfA(pair: Pair) {
+  const msg = word();
+  const { answer } = await pair.ask('a', `/echo?msg=${msg}`);
+  if (answer?.status !== 200 || !tells(answer, msg) || answer.body.length > MAX_SAMPLE_CHARS) return undefined;
+  return { msg, body: answer.body, type: String(answer.headers['content-type'] ?? 'text/plain') };
+}
 
 export const givenOddInput: Situation = {
   name: 'given odd input',

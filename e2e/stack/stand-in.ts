@@ -3,7 +3,7 @@
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
  * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message.
  * With a CONTROL_PORT, it can be asked there, and no caller needs to know any name: `/play?as=late&msg=xyz` gives a
- * behaviour, or another echo, to a message, `/asked` tells what came since the last such question, `/release` hangs up on
+ * behaviour, or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` an echo of A's to imitate, `/asked` tells what came since the last such question, `/release` hangs up on
  * all callers, and `/refuse` closes PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node,
  * and runs from its text alone.
  */
@@ -20,13 +20,26 @@ let servers: Server[] = [];
 let targets: string[] = [];
 let connections: string[] = [];
 
-function http(status: string, body: string, headers = 'Content-Type: application/json\r\n') {
+/** An answer of A's to a message: a caller may look for its own where A's answers have it, and nowhere else. */
+let sample = { msg: 'msg', body: '{"echo":"msg"}', type: 'application/json' };
+
+function http(status: string, body: string, headers = `Content-Type: ${sample.type}\r\n`) {
   return `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${headers}\r\n${body}`;
 }
-const json = (value: unknown) => http('200 OK', JSON.stringify(value));
-const echo = (msg: string | null) => JSON.stringify({ echo: msg });
+const json = (value: unknown) => http('200 OK', JSON.stringify(value), JSON_TYPE);
+const echo = (msg: string) => fill(sample.body, msg);
+const JSON_TYPE = 'Content-Type: application/json\r\n';
 const PAGE = '<!doctype html><title>Sign in</title><p>Please sign in.';
 const HTML = 'Content-Type: text/html\r\n';
+
+/** A text with a message in the place of the sample's; in JSON, and in JSON that is the text of a value, as JSON. */
+function fill(text: string, msg: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text, (_key, value) => (typeof value === 'string' ? fill(value, msg) : value)));
+  } catch {
+    return text.replaceAll(sample.msg, () => msg);
+  }
+}
 
 /** Writes a piece now and then, until the caller has gone or was hung up on. */
 function drip(socket: Socket, everyMs: number, piece: () => string) {
@@ -58,12 +71,11 @@ const behaviours: Record<string, (socket: Socket, msg: string) => void> = {
   hangup: (socket) => socket.end(),
   error500: (socket, msg) => socket.end(http('500 Internal Server Error', echo(msg))),
   error404: (socket, msg) => socket.end(http('404 Not Found', echo(msg))),
-  redirect: (socket, msg) =>
-    socket.end(http('302 Found', echo(msg), 'Content-Type: application/json\r\nLocation: /sign-in\r\n')),
+  redirect: (socket, msg) => socket.end(http('302 Found', echo(msg), `${JSON_TYPE}Location: /sign-in\r\n`)),
   plaintext: (socket) => socket.end(http('200 OK', 'hello', 'Content-Type: text/plain\r\n')),
   page: (socket) => socket.end(http('200 OK', PAGE, HTML)),
   nothing: (socket) => socket.end(http('200 OK', '')),
-  othershape: (socket) => socket.end(json({ message: 'nothing of the kind' })),
+  othershape: (socket) => socket.end(json({ nothing: 'of the kind' })),
   nullbody: (socket) => socket.end(json(null)),
   late: (socket, msg) => setTimeout(() => socket.end(http('200 OK', echo(msg))), 3000),
   garbage: (socket) => socket.end('220 not HTTP at all\r\n\r\n'),
@@ -154,6 +166,7 @@ function resets(): number | undefined {
 
 const controls: Record<string, (query: URLSearchParams) => unknown> = {
   play: (query) => void parts.set(query.get('msg')!, query.get('as')!),
+  speak: (query) => void (sample = Object.fromEntries(query) as typeof sample),
   asked() {
     const asked = { targets, connections, resets: resets() };
     [targets, connections] = [[], []];
