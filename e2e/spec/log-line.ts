@@ -16,7 +16,8 @@ const UNIT_MS: [RegExp, number][] = [
 ];
 
 const FIELD = new RegExp(
-  String.raw`(?<![\w.@/?&-])["']?([A-Za-z_@][\w.@-]*)["']?(?:\s?=\s?|(?<=["'])\s*:\s*|:\s+|(?<=service|endpoint|status|latency|duration|took):)` + // key= "key": key:␣ status:
+  String.raw`(?<![\w.@/?&-])["']?([A-Za-z_@][\w.@-]*)["']?` +
+    String.raw`(?:\s?=\s?|(?<=["'])\s*:\s*|:\s+|(?<=service|endpoint|status|latency|duration|took):)` + // key= "key": key:␣
     String.raw`("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;|)\]}]+(?:\s${UNIT}\b(?!\s*[=:]))?)`,
   'gi',
 );

@@ -3,9 +3,9 @@
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
  * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message.
  * With a CONTROL_PORT, it can be asked there, and no caller needs to know any name: `/play?as=late&msg=xyz` gives a
- * behaviour, or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` an echo of A's to imitate, `/asked` tells what came since the last such question, `/release` hangs up on
- * all callers, and `/refuse` closes PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node,
- * and runs from its text alone.
+ * behaviour, or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be
+ * imitated, `/asked` tells what came since the last such question, `/release` hangs up on all callers, and `/refuse` closes
+ * PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node, and runs from its text alone.
  */
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
