@@ -174,6 +174,18 @@ describe('A log line', () => {
     expect(named('GET /call-echo from service-a 200', 'b', 'GET /echo 200')).to.equal(false);
   });
 
+  it('is read in less than a second, however hard it is to read', () => {
+    for (const line of [
+      'k: [ '.repeat(3200),
+      `k: ${'[ '.repeat(5000)}${'k: v '.repeat(1000)}`,
+      '12:00:00 k: '.repeat(1300),
+    ]) {
+      const start = performance.now();
+      namesLatency(line);
+      expect(performance.now() - start).to.be.below(1000);
+    }
+  });
+
   it('counts a word as a name only when all lines of the service have it', () => {
     const others = ['GET /health 200', 'GET /echo 200'];
     expect(namesService('calling /call-echo 200', 'b', ['calling /call-echo 200', 'GET /health 200'], others)).to.equal(

@@ -37,9 +37,9 @@ function parse(line: string): Parsed {
   }
   const text = line.replace(FIELD, (whole, key: string, value: string, offset: number) => {
     // "https://…" is no field, nor is the name or the level that a line begins with, as in Flask's "INFO in app: ".
-    const isInFront = !/[a-z]/i.test(withoutFrame(line.slice(0, offset)).replace(/\b(?:in|service|svc|app) $/i, ''));
-    const isTitle = (isInFront && !TITLED.some((known) => known.test(snake(key)))) || SERVICE_NAME.test(key);
-    if ((isTitle && /^[\w.-]+: /.test(whole)) || /^https?$/i.test(key)) return whole;
+    const isTitle = () =>
+      SERVICE_NAME.test(key) || (isFrame(line, offset) && !TITLED.some((known) => known.test(snake(key))));
+    if (/^https?$/i.test(key) || (/^[\w.-]+: /.test(whole) && isTitle())) return whole;
     fields.push([snake(key), value.replace(/^(["'])(.*)\1$/, '$2')]);
     return ' ';
   });
@@ -149,6 +149,7 @@ const SERVICE_NAME = /^(?:service|svc|app)[-_]?[ab]$/i;
 const NAME_KEY = /^(?:name|logger|logger_name|category|source|module|tag|program|source_context)$/;
 const LEVEL = /\b(?:trace|trce|debug|dbug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const TIME = /\[?\d{1,4}[-/]\w{2,3}[-/]\d{1,4}[T :]?(?:\d\d:\d\d(?::\d\d)?\S*)?\]?|\b\d\d:\d\d:\d\d\S*/g;
+const MAX_FRAME_CHARS = 200; // a program may write lines that take long to look through
 const TITLED = [STATUS_KEY, LATENCY_KEY, /^(?:service|svc)$/];
 const NO_NAME = /^(?:get|post|put|head|delete|http|https|request|handled|root|main|__main__|echo|call|health)$/i;
 
@@ -178,12 +179,17 @@ export function namesService(line: string, role: 'a' | 'b', own: string[], other
   );
 }
 
-/** Without the time, the level, and what stands in brackets. */
+/** The beginning of a line, without the time, the level, and what stands in brackets. */
 const withoutFrame = (text: string) =>
   text
-    .replace(/\[[^\]]*\]/g, ' ')
+    .slice(0, MAX_FRAME_CHARS)
+    .replace(/\[[^[\]]*\]/g, ' ')
     .replace(TIME, ' ')
     .replace(LEVEL, ' ');
+
+/** Whether nothing else stands in the first `end` characters, but for "in" or "service" in front of a name. */
+const isFrame = (line: string, end: number) =>
+  end < MAX_FRAME_CHARS && !/[a-z]/i.test(withoutFrame(line.slice(0, end)).replace(/\b(?:in|service|svc|app) $/i, ''));
 
 /** The words in front of a line (behind the time and the level) or in brackets, where programs write their names. */
 function titles(line: string): string[] {
