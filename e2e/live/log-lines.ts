@@ -2,6 +2,7 @@ import type { Call } from './caller.ts';
 
 const MAX_CHARS = 16 * 1024 * 1024;
 const MAX_LINE_CHARS = 4000;
+const LINE_CHARS = 100; // what the shortest line takes: one that is empty is still kept
 const MAX_FOUND = 20;
 const EARLY_MS = 20;
 const LATE_MS = 300;
@@ -30,10 +31,10 @@ export class LogLines {
     this.#lines.push(entry);
     this.#file(entry);
     this.#hasIds ||= this.#byId.size > 0;
-    this.#chars += entry.text.length;
+    this.#chars += sizeOf(entry);
     if (this.#chars <= MAX_CHARS) return;
     this.#lines = this.#lines.slice(Math.ceil(this.#lines.length / 4));
-    this.#chars = this.#lines.reduce((sum, { text }) => sum + text.length, 0);
+    this.#chars = this.#lines.reduce((sum, line) => sum + sizeOf(line), 0);
     this.#byId = new Map();
     for (const kept of this.#lines) this.#file(kept);
   }
@@ -65,6 +66,8 @@ export class LogLines {
     return nearest.slice(0, MAX_FOUND).sort((one, other) => one.at - other.at);
   }
 }
+
+const sizeOf = ({ text }: Line) => text.length + LINE_CHARS;
 
 /** The beginning of a text, on its own: a slice would keep all of it in memory. */
 export function copy(text: string, maxChars: number): string {

@@ -253,6 +253,11 @@ describe('What the live page knows', () => {
     expect(without.of({ ...call, at: call.at - 10_000 }).lines).to.deep.equal([]);
   });
 
+  function collect() {
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+  }
+
   it('keeps some 16 MB of a log, however much is written', () => {
     const lines = new LogLines('live-');
     for (let n = 0; n < 20_000; n++) lines.add(`live-${n} ${'x'.repeat(3000)}`);
@@ -261,9 +266,19 @@ describe('What the live page knows', () => {
     expect(lines.of(call(10)).lines).to.have.length(0);
   });
 
+  it('keeps little of a flood of short lines', () => {
+    const lines = new LogLines('live-');
+    const start = Date.now();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 0; n < 2_000_000; n++) lines.add('flood');
+    collect();
+    expect(process.memoryUsage().heapUsed - before).to.be.below(32 * 1024 * 1024);
+    expect(lines.of({ n: 1, id: 'live-1', msg: '', at: start, ms: 60_000, outcome: '200', body: '' }).lines).to.not.be
+      .empty;
+  });
+
   it('keeps no more of a long line than it shows', () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const lines = new LogLines('live-');
     const start = Date.now();
     collect();
