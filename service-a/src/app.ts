@@ -10,7 +10,7 @@ export function createApp(logger: Logger) {
   router.get('/health', (ctx) => (ctx.body = { status: 'ok' }));
 
   router.get('/echo', (ctx) => {
-    const msg = new URLSearchParams(ctx.querystring).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
+    const msg = new URLSearchParams(ctx.search).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
     const bytes = Buffer.byteLength(msg);
     if (bytes > MAX_MSG_BYTES) ctx.throw(414, `msg is ${bytes} bytes of UTF-8; at most ${MAX_MSG_BYTES} are taken.`);
     ctx.body = { echo: msg };

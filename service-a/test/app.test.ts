@@ -58,6 +58,7 @@ describe('Service A', () => {
       'nothing, when only others are given': ['?message=hello', ''],
       'nothing, when msg is empty': ['?msg=', ''],
       'nothing, when msg has no value': ['?msg', ''],
+      'nothing, when a second question mark is part of the key': ['??msg=hello', ''],
       'the first, when msg is given twice': ['?msg=first&msg=second', 'first'],
       'the first, even when it is empty': ['?msg=&msg=second', ''],
       'msg after a thousand other keys': [`?${'k=v&'.repeat(1500)}msg=last`, 'last'],

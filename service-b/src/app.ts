@@ -1,36 +1,42 @@
 import type { Logger } from 'pino';
 import { msSince, newRouter, toApp } from './chassis/requests.ts';
-import type { ServiceA } from './service-a-client.ts';
+import { NO_ROOM, type ServiceA } from './service-a-client.ts';
 
 const MAX_MSG_BYTES = 4096;
+const MAX_IN_FLIGHT = 256;
 
 /** Service B as a value: it answers `/health` by itself and `/call-echo` by asking A, and listens nowhere. */
 export function createApp(serviceA: ServiceA, logger: Logger) {
   const router = newRouter();
+  let inFlight = 0;
+
+  /** Asks A while there is room. A call that waited for a place would be late. */
+  const ask: ServiceA['echo'] = async (msg, call) => {
+    if (inFlight >= MAX_IN_FLIGHT) return NO_ROOM;
+    inFlight++;
+    return serviceA.echo(msg, call).finally(() => inFlight--);
+  };
 
   router.get('/health', (ctx) => (ctx.body = { status: 'ok' }));
 
   router.get('/call-echo', async (ctx) => {
-    const msg = new URLSearchParams(ctx.querystring).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
+    const msg = new URLSearchParams(ctx.search).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
     const bytes = Buffer.byteLength(msg);
     if (bytes > MAX_MSG_BYTES) ctx.throw(414, `msg is ${bytes} bytes of UTF-8; at most ${MAX_MSG_BYTES} are taken.`);
 
+    const caller = new AbortController();
+    ctx.res.once('close', () => ctx.res.writableFinished || caller.abort());
     const start = performance.now();
-    const answer = await serviceA.echo(msg, ctx.state.requestId, ctx.res);
+    const answer = await ask(msg, { requestId: ctx.state.requestId, signal: caller.signal });
     ctx.state.log.upstream_latency_ms = msSince(start);
 
-    if ('echo' in answer) {
-      ctx.body = { service_b: 'ok', service_a: { echo: answer.echo } };
-      return;
-    }
+    if ('echo' in answer) return (ctx.body = { service_b: 'ok', service_a: { echo: answer.echo } });
+
     Object.assign(ctx.state.log, answer);
     const { reason, error } = answer;
+    const [service_b, service_a] = reason === 'overloaded' ? ['overloaded', 'not asked'] : ['ok', 'unavailable'];
     ctx.status = 503;
-    if (reason === 'overloaded') {
-      ctx.body = { service_b: 'overloaded', service_a: 'not asked', error, reason };
-    } else {
-      ctx.body = { service_b: 'ok', service_a: 'unavailable', error, reason };
-    }
+    ctx.body = { service_b, service_a, error, reason };
   });
 
   return toApp(router, logger);

@@ -1,83 +1,66 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import dns from 'node:dns/promises';
 import { Agent } from 'node:http';
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
+import type { Request } from 'got';
 
 /**
- * For how long calls use a connection, and how long it then stays open: a new replica of A has calls within seconds, and
+ * How long calls use a connection, in ms, and how long it then stays open. A new replica of A has calls within seconds.
  * B closes an idle connection before A does (Node after 5 s, others after 2), or a call could be sent on a closing one.
  */
 const KEEP_MS = 1000;
-/** For how long a silent address is tried last. Swarm takes a lost machine's out of DNS after some 6 s. */
+/** How long a silent address owes its answer, in ms. Swarm takes a lost machine's address out of DNS after about 6 s. */
 const SILENT_MS = 10_000;
-/** Of calls that begin at once, each replica gets its share: that one of them owes an answer for so long says nothing. */
-const BURST_MS = 10;
-const MAX_REPLICAS = 1000;
 
-/** `since` is when its last call was answered; while any is unanswered, when the first of those began. */
-type Replica = { unanswered: number; since: number };
+const newAgent = () => new Agent({ keepAlive: true, timeout: KEEP_MS, autoSelectFamily: true });
 
 /**
- * Spreads calls over the addresses of A's name. A new connection tries first the one that has been idle for longest, and
- * last the one that owes most answers, for longest: a frozen machine's kernel still accepts connections.
+ * Spreads calls over the addresses of A's name. A new connection tries first the address that owes the fewest answers:
+ * a frozen machine still accepts connections, and only its silence shows. Among equals, the longest untried is first.
  */
-export class Replicas {
-  #replicas = new Map<string, Replica>();
-  #agent = new Agent();
-  #agentSince = -Infinity;
-  #find: typeof findAll;
-  #pending: ReturnType<typeof findAll> | undefined;
+export function createReplicas(find = (name: string) => dns.lookup(name, { all: true })) {
+  const owed = new Map<string, number>(); // answers by address; the address that was tried last stands last
+  let pending: Promise<LookupAddress[]> | undefined;
+  let agent = newAgent();
+  setInterval(() => (agent = newAgent()), KEEP_MS).unref();
 
-  constructor(find = findAll) {
-    this.#find = find;
+  function inOrder(found: LookupAddress[]): LookupAddress[] {
+    const owes = ({ address }: LookupAddress) => owed.get(address) ?? 0;
+    const turns = [...owed.keys()];
+    return found.toSorted((a, b) => owes(a) - owes(b) || turns.indexOf(a.address) - turns.indexOf(b.address));
   }
 
-  get agent(): Agent {
-    if (performance.now() - this.#agentSince > KEEP_MS) {
-      this.#agent = new Agent({ keepAlive: true, timeout: KEEP_MS });
-      this.#agentSince = performance.now();
-    }
-    return this.#agent;
-  }
-
-  /** Node runs two lookups at a time and queues the rest, so calls that need A's address share the one that is pending. */
-  lookup: LookupFunction = (name, { all }, callback) => {
-    this.#pending ??= this.#find(name).finally(() => (this.#pending = undefined));
-    const answer = (found: LookupAddress[]) => {
-      const inTurn = found.toSorted((a, b) => this.#rank(a.address) - this.#rank(b.address));
-      return all ? callback(null, inTurn) : callback(null, inTurn[0]!.address, inTurn[0]!.family);
-    };
-    // Not at once: the call must be listening to its connection before an address is tried.
-    this.#pending.then(
-      (found) => setImmediate(answer, found),
+  /** Calls share a pending lookup, as Node runs two at a time and lets the others wait. */
+  const lookup: LookupFunction = (name, _options, callback) => {
+    pending ??= find(name).finally(() => (pending = undefined));
+    // The answer waits for a moment, because the call must listen to its connection before an address is tried.
+    pending.then(
+      (found) => setImmediate(() => callback(null, inOrder(found))),
       (error) => callback(error, []),
     );
   };
 
-  #rank(address: string): number {
-    const { unanswered, since } = this.#replicas.get(address) ?? { unanswered: 0, since: 0 };
-    const age = performance.now() - since;
-    return unanswered > 0 ? unanswered * (BURST_MS + age) : -age;
+  /** Notes in `tried` which addresses a call tries. `end` says that it is over; all addresses but the last were silent. */
+  function track(call: Request) {
+    const tried: string[] = [];
+    const attempt = (address: string) => {
+      const owes = owed.get(address) ?? 0;
+      owed.delete(address); // so that it stands last
+      owed.set(address, owes + 1);
+      tried.push(address);
+    };
+    call.once('socket', (socket: Socket) => {
+      if (socket.connecting) socket.on('connectionAttempt', attempt);
+      else if (socket.remoteAddress) attempt(socket.remoteAddress); // the connection was kept
+    });
+    const settle = (address: string) => owed.set(address, owed.get(address)! - 1);
+    const end = (wasSilent: boolean) => {
+      for (const [index, address] of tried.entries()) {
+        if (wasSilent || index < tried.length - 1) setTimeout(settle, SILENT_MS, address).unref();
+        else settle(address);
+      }
+    };
+    return { tried, end };
   }
-
-  /** A call tries `address`. */
-  begin(address: string) {
-    if (this.#replicas.size > MAX_REPLICAS) this.#replicas.clear(); // replaced ones would add up over months
-    const replica = this.#replicas.get(address) ?? { unanswered: 0, since: 0 };
-    if (replica.unanswered++ === 0) replica.since = performance.now();
-    this.#replicas.set(address, replica);
-  }
-
-  /** The call that tried these addresses has ended; all were silent but the last, unless that one `wasSilent` too. */
-  end(tried: string[], wasSilent: boolean) {
-    const replicas = tried.map((address) => this.#replicas.get(address));
-    const last = wasSilent ? undefined : replicas.pop();
-    if (last) {
-      last.unanswered--;
-      last.since = performance.now();
-    }
-    for (const silent of replicas) if (silent) setTimeout(() => silent.unanswered--, SILENT_MS).unref();
-  }
+  return { lookup, track, agent: () => agent };
 }
-
-const findAll = (name: string) => lookup(name, { all: true });

@@ -1,9 +1,9 @@
-import { EventEmitter, once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Replicas } from '../src/replicas.ts';
+import { createReplicas } from '../src/replicas.ts';
 import { createServiceA } from '../src/service-a-client.ts';
 
 const DEADLINE_MS = 500;
@@ -38,15 +38,14 @@ describe('Several replicas of A, each at an address of its own', function () {
 
   const newServiceA = () => {
     const find = async () => addresses.map((address) => ({ address, family: 4 }));
-    return createServiceA(`http://service-a:${port}`, DEADLINE_MS, new Replicas(find));
+    return createServiceA(`http://service-a:${port}`, DEADLINE_MS, createReplicas(find));
   };
 
   /** One call after the other for so long, and resolves to the reasons of those that failed. */
   async function callFor(serviceA: ReturnType<typeof newServiceA>, ms: number): Promise<string[]> {
     const reasons: string[] = [];
     for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) {
-      const caller = Object.assign(new EventEmitter(), { socket: {} }) as unknown as ServerResponse;
-      const answer = await serviceA.echo('x', 'id', caller);
+      const answer = await serviceA.echo('x', { requestId: 'id', signal: new AbortController().signal });
       if ('reason' in answer) reasons.push(answer.reason);
     }
     return reasons;
