@@ -226,11 +226,9 @@ export function answersIn(received: string, methods: string[]): RawAnswer[] {
     const headers = Object.fromEntries(
       lines.map((line) => [line.split(':')[0]!.toLowerCase(), line.replace(/^[^:]*: ?/, '')]),
     );
-    const isChunked = headers['transfer-encoding'] === 'chunked'; // only Node's own answer without a body is
-    const size =
-      methods[answers.length] === 'HEAD' ? 0 : isChunked ? '0\r\n\r\n'.length : Number(headers['content-length'] ?? 0);
+    const size = methods[answers.length] === 'HEAD' ? 0 : Number(headers['content-length'] ?? 0);
     if (rest.length < size) break;
-    answers.push({ status, headers, body: isChunked ? '' : rest.slice(0, size) });
+    answers.push({ status, headers, body: rest.slice(0, size) });
     rest = rest.slice(size);
   }
   return answers;

@@ -60,7 +60,16 @@ const slowCallers: Record<string, SlowCaller> = {
     answer: OK,
     between: [5000, 6000],
   },
-  'who ask for more and more, and read no answer': { act: flood, answer: /^/, between: [7000, 20_000] },
+  'who send an empty line every 4 s after an answer': {
+    act(socket) {
+      socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+      const timer = setInterval(() => socket.write('\r\n'), 4000);
+      socket.once('close', () => clearInterval(timer));
+    },
+    answer: OK,
+    between: [6000, 7000],
+  },
+  'who ask for more and more, and read no answer': { act: flood, answer: /^/, between: [6000, 20_000] },
 };
 
 describe('Under hostile callers', () => {
@@ -119,8 +128,8 @@ describe('Under hostile callers', () => {
         const requests: Record<string, [sent: string, answer: RegExp, logged: object[]]> = {
           'answers 417 to an expectation that it does not know': [
             `GET /health ${rest}Expect: anything\r\n\r\n`,
-            /^HTTP\/1.1 417 /,
-            [],
+            /^HTTP\/1.1 417 .*"The only expectation that is met here is 100-continue."}$/s,
+            [{ endpoint: '/health', status: 417 }],
           ],
           'answers 404 to a path that looks like a malformed host': [
             `GET //u@[x/health#f ${rest}\r\n`,
@@ -157,10 +166,14 @@ describe('Under hostile callers', () => {
           });
         }
 
-        it('closes the connection of a CONNECT', async () => {
+        it('answers 405 to a CONNECT, and closes its connection', async () => {
           const socket = await open(service);
           socket.write(`CONNECT x:443 ${rest}Transfer-Encoding: chunked\r\n\r\nzz`);
-          expect((await receive(socket, undefined, 2000)).isLate).to.equal(false);
+          const { received, isLate } = await receive(socket, undefined, 2000);
+          expect(received).to.match(
+            /^HTTP\/1.1 405 .*\r\nAllow: GET, HEAD\r\n.*{"error":"CONNECT is not taken here."}$/s,
+          );
+          expect(isLate).to.equal(false);
         });
 
         it('survives a CONNECT that is reset', async () => {
@@ -228,12 +241,13 @@ ${await fc.asyncDefaultReportMessage(details)}`);
               return [];
             }
             const answers = answersIn(received, methods);
-            const hasRefusal = answers.length > 0 && answers.at(-1)!.headers['x-request-id'] === undefined;
+            const hasRefusal = answers.length > 0 && isRefusal(answers.at(-1)!, expected[answers.length - 1]);
             if (hasRefusal) {
               expect(kind).to.equal('refused');
-              const { status, body } = answers.pop()!;
+              const { status, headers, body } = answers.pop()!;
               expect(status).to.be.oneOf([400, 405, 413, 431]);
-              expect(body).to.equal('');
+              expect(headers).to.include({ connection: 'close' });
+              if (methods[answers.length] !== 'HEAD') expect(JSON.parse(body)).to.have.all.keys('error');
             }
             if (end === 'stays' && kind === 'understood') expect(answers).to.have.length(expected.length);
             if (end === 'stays' && kind === 'refused' && expected.length === 0) expect(hasRefusal).to.equal(true);
@@ -242,6 +256,11 @@ ${await fc.asyncDefaultReportMessage(details)}`);
           } catch (error) {
             throw new Error(JSON.stringify({ sent: pieces, received }, null, 1).slice(0, 4000), { cause: error });
           }
+        }
+
+        /** Each request that is sent together with one that is refused has an id of its own. */
+        function isRefusal({ headers }: RawAnswer, expected: Expected | undefined) {
+          return !expected || (expected.id !== undefined && headers['x-request-id'] !== expected.id);
         }
 
         function checkAnswer({ status, headers, body }: RawAnswer, expected: Expected) {

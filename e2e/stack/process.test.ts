@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, Agent, get } from 'node:http';
@@ -8,11 +9,12 @@ import { expect } from 'chai';
 import { isHealthy } from './health.ts';
 import { ROOT } from './paths.ts';
 import { freePort } from './ports.ts';
-import { spawnService, startArgs } from './processes.ts';
+import { spawnService } from './processes.ts';
 import { hasProc, resourcesOf } from './resources.ts';
 import { until } from './until.ts';
 
 const NO_A = 'http://127.0.0.1:1';
+const keptAlive = new Agent({ keepAlive: true });
 
 describe('The chassis of the two services', () => {
   it('is the same files twice, so that what holds for one holds for both', () => {
@@ -56,8 +58,10 @@ for (const name of ['service-a', 'service-b']) {
     }
 
     it('is started in its image as it is by npm', () => {
+      const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
       const dockerfile = readFileSync(`${ROOT}${name}/Dockerfile`, 'utf8');
-      expect(JSON.parse(/^CMD (.*)/m.exec(dockerfile)![1]!)).to.deep.equal(['node', ...startArgs(name)]);
+      expect(scripts[name]).to.equal(`node ${name}/src/main.ts`);
+      expect(JSON.parse(/^CMD (.*)/m.exec(dockerfile)![1]!).join(' ')).to.equal(scripts[name]);
     });
 
     describe('given a setting that makes no sense', () => {
@@ -162,6 +166,132 @@ for (const name of ['service-a', 'service-b']) {
       });
     });
 
+    (process.platform === 'linux' ? describe : describe.skip)('in a terminal that is stopped, as by Ctrl-S', () => {
+      it('goes on answering', async function () {
+        this.timeout(60_000);
+        const port = await freePort();
+        const command = `exec ${process.execPath} ${name}/src/main.ts`;
+        // Its output is a terminal, which `script` stops reading once its own output is not read any more.
+        const terminal = spawn('script', ['--quiet', '--command', command, '/dev/null'], {
+          cwd: ROOT,
+          env: { ...process.env, SERVICE_A_URL: NO_A, PORT: String(port) },
+          stdio: ['ignore', 'pipe', 'ignore'],
+        });
+        alive.add(terminal);
+        await until(`${name} to be healthy`, () => isHealthy(`http://127.0.0.1:${port}`));
+        for (let call = 0; call < 5000; call++) {
+          const [response] = await once(get({ port, path: '/health', agent: keptAlive, timeout: 5000 }), 'response');
+          await text(response);
+        }
+        terminal.kill('SIGKILL');
+        await until(`${name} to be stopped`, async () => !(await isHealthy(`http://127.0.0.1:${port}`)));
+        alive.delete(terminal);
+      });
+    });
+
+    describe('sent what Node does not pass on to an application', () => {
+      const head = 'GET /health HTTP/1.1\r\nHost: x\r\n';
+      const encode = 'The URL is not valid; encode it, as `curl -G --data-urlencode "msg=…"` does.';
+      const tooLong = 'The head of the request is longer than 16 KiB.';
+      const invalid = (reason: string) => `The request is not valid HTTP: ${reason}.`;
+      const refused: Record<string, [sent: string, status: number, error: string, logged: object]> = {
+        "a student's name as it is": [
+          'GET /echo?msg=J\xc3\xbcrgen HTTP/1.1\r\nHost: x\r\n\r\n',
+          400,
+          encode,
+          { method: 'GET', endpoint: '/echo' },
+        ],
+        'a path with a control character, right behind another request': [
+          `${head}\r\nGET /odd\x01 HTTP/1.1\r\n\r\n`,
+          400,
+          encode,
+          { method: 'GET', endpoint: '/odd' },
+        ],
+        'what is not HTTP': ['\x16\x03\x01', 400, invalid('Invalid method encountered'), { endpoint: '-' }],
+        'a header with a space in its name': [`${head}X : x\r\n\r\n`, 400, invalid('Invalid header token'), {}],
+        'a request without a Host header': [
+          'GET /health HTTP/1.1\r\n\r\n',
+          400,
+          'HTTP/1.1 needs a Host header.',
+          { method: 'GET', endpoint: '/health' },
+        ],
+        CONNECT: [
+          'CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n',
+          405,
+          'CONNECT is not taken here.',
+          { method: 'CONNECT', endpoint: 'x:443' },
+        ],
+        'half of a head': [`${head}X`, 408, 'The request did not arrive in time.', { endpoint: '-' }],
+        'long chunk extensions': [
+          `${head}Transfer-Encoding: chunked\r\n\r\n2;${'x'.repeat(17_000)}\r\n`,
+          413,
+          'The chunk extensions of the body are longer than 16 KiB.',
+          {},
+        ],
+        'an expectation that is not known': [
+          `${head}Expect: x\r\n\r\n`,
+          417,
+          'The only expectation that is met here is 100-continue.',
+          { method: 'GET', endpoint: '/health' },
+        ],
+        'a head of more than 16 KiB': [`${head}X: ${'x'.repeat(17_000)}\r\n\r\n`, 431, tooLong, {}],
+        'a head of 3 MB, none of which is lost on the way to the answer': [
+          `${head}X: ${'x'.repeat(3_000_000)}\r\n\r\n`,
+          431,
+          tooLong,
+          {},
+        ],
+      };
+
+      it("answers with the contract's error and an id, and logs one line with them", async function () {
+        this.timeout(60_000);
+        const { child, ended, port } = await launchHealthy();
+        const ids = await Promise.all(
+          Object.entries(refused).map(async ([what, [sent, status, error]]) => {
+            const socket = connect(port).on('error', () => {});
+            socket.write(sent, 'latin1');
+            let received = '';
+            for await (const chunk of socket) {
+              received += chunk;
+              if (received.endsWith('"}')) break;
+            }
+            const answer = received.slice(received.lastIndexOf(`HTTP/1.1 ${status} `));
+            expect(answer, what).to.match(new RegExp(`^HTTP/1.1 ${status} [A-Z]`));
+            const [headers, body] = answer.split('\r\n\r\n');
+            expect(JSON.parse(body!), what).to.deep.equal({ error });
+            expect(headers, what).to.match(/^Content-Type: application\/json; charset=utf-8\r?$/m);
+            expect(headers, what).to.match(new RegExp(`^Content-Length: ${Buffer.byteLength(body!)}\r?$`, 'm'));
+            if (status === 405) expect(headers, what).to.match(/^Allow: GET, HEAD\r?$/m);
+            return [what, /^x-request-id: ([0-9a-f-]{36})\r?$/m.exec(headers!)![1]!] as const;
+          }),
+        );
+        child.kill('SIGTERM');
+        const { lines, code } = await ended;
+        expect(code).to.equal(0);
+        for (const [what, id] of ids) {
+          const [line, ...others] = lines.filter(({ request_id }) => request_id === id);
+          expect(others, what).to.be.empty;
+          expect(line, what).to.include.all.keys('time', 'method', 'endpoint', 'latency_ms');
+          expect(line, what).to.include({
+            level: 'info',
+            service: name,
+            status: refused[what]![1],
+            ...refused[what]![3],
+          });
+        }
+      });
+
+      it('goes on after callers who leave instead of reading the answer', async () => {
+        const { port } = await launchHealthy();
+        for (let count = 0; count < 50; count++) {
+          const socket = connect(port).on('error', () => {});
+          socket.write('GET /\xe9 HTTP/1.1\r\n\r\n', 'latin1', () => socket.resetAndDestroy());
+        }
+        await sleep(50);
+        expect(await isHealthy(`http://127.0.0.1:${port}`)).to.equal(true);
+      });
+    });
+
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       describe(`told to stop by ${signal}`, () => {
         it('ends with exit code 0, and logs its start and its stop', async () => {
@@ -194,6 +324,40 @@ for (const name of ['service-a', 'service-b']) {
           for (const socket of [silent, half]) socket.destroy();
           agent.destroy();
         });
+
+        for (const [which, keepAlive] of [
+          ['connections that they keep', true],
+          ['a connection for each call', false],
+        ] as const) {
+          it(`resets none of 20 callers who call without a pause, on ${which}`, async function () {
+            this.timeout(60_000);
+            for (let round = 0; round < 3; round++) {
+              const { child, ended, port } = await launchHealthy({ LOG_LEVEL: 'error' });
+              const agent = new Agent({ keepAlive, maxSockets: 20 });
+              const codes: Record<string, number> = {};
+              let hasEnded = false;
+              const caller = async () => {
+                while (!hasEnded) {
+                  const answer = once(get({ port, path: '/health', agent }), 'response');
+                  const code = await answer.then(
+                    ([response]) => text(response).then(() => 200),
+                    (error) => error.code,
+                  );
+                  codes[code] = (codes[code] ?? 0) + 1;
+                  if (code === 'ECONNREFUSED') await sleep(5);
+                }
+              };
+              const callers = Array.from({ length: 20 }, caller);
+              await sleep(200);
+              child.kill(signal);
+              expect((await ended).code).to.equal(0);
+              hasEnded = true;
+              await Promise.all(callers);
+              agent.destroy();
+              expect(codes).to.have.all.keys('200', 'ECONNREFUSED');
+            }
+          });
+        }
 
         it('answers those who wait to be accepted at the moment when it stops listening', async () => {
           const { child, ended, port } = await launchHealthy();

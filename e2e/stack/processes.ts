@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killAtExit } from './at-exit.ts';
@@ -14,19 +13,13 @@ const STOP_PATIENCE_MS = 10_000; // Docker's own
 const KILL_PATIENCE_MS = 5000;
 const MAX_OUTPUT_CHARS = 16 * 1024 * 1024;
 
-/** How npm starts each service, without the name of the runtime; its image does it in the same way. */
-export function startArgs(name: string): string[] {
-  const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
-  return scripts[name].split(' ').slice(1);
-}
-
 /** Runs a service of this repository from its source, in a process group of its own. */
 export function spawnService(
   name: string,
   env: NodeJS.ProcessEnv,
   stdio: 'pipe' | 'inherit' | 'ignore' = 'pipe',
 ): ChildProcess {
-  return spawn(process.execPath, startArgs(name), {
+  return spawn(process.execPath, [`${name}/src/main.ts`], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', stdio, stdio],

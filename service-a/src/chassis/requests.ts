@@ -5,8 +5,9 @@ import type { Logger } from 'pino';
 
 /** What a handler finds in `ctx.state`; what it puts into `log` becomes part of the request's line. */
 export type RequestState = { requestId: string; log: Record<string, unknown> };
-export type App = Koa<RequestState, { isStopping?: boolean }>;
-type Handler = Middleware<RequestState, { isStopping?: boolean }>;
+type Context = { listeningEnd?: Promise<void>; matched?: unknown[] };
+export type App = Koa<RequestState, Context>;
+type Handler = Middleware<RequestState, Context>;
 
 /** Paths are exact: their case and a slash at the end count. */
 export const newRouter = () => new Router<RequestState>({ sensitive: true, strict: true });
@@ -15,13 +16,14 @@ export const newRouter = () => new Router<RequestState>({ sensitive: true, stric
 export function toApp(router: Router<RequestState>, logger: Logger): App {
   const app: App = new Koa();
   app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
-  return app.use(accessLog(logger)).use(errorsAsJson).use(router.routes()).use(noSuchRoute);
+  app.use(accessLog(logger)).use(errorsAsJson).use(rulesOfHttp).use(router.routes()).use(noSuchRoute);
+  return app;
 }
 
 /** The milliseconds since `start`, a time of `performance.now()`, to two digits. */
 export const msSince = (start: number): number => Math.round((performance.now() - start) * 100) / 100;
 
-const bounded = (path: string) => (path.length > 200 ? `${path.slice(0, 200)}…` : path);
+export const bounded = (path: string) => (path.length > 200 ? `${path.slice(0, 200)}…` : path);
 
 /**
  * Gives the request an id (the caller's `x-request-id` if that is 1 to 128 of `A-Za-z0-9._-`), and logs it in exactly one
@@ -38,8 +40,9 @@ function accessLog(logger: Logger): Handler {
     // goes too: with one in it, Koa has the path parsed in a way that takes `//user@[` for a host, and throws.
     ctx.url = ctx.url.replace(/#.*/, '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*\/?/i, '/');
     await next();
+    await ctx.listeningEnd; // an answer now would have callers come back on new connections, only to be reset
     // Node drops what follows a request to upgrade; its caller must learn that no further answer will be sent.
-    if (ctx.isStopping || ctx.get('Upgrade')) ctx.set('Connection', 'close');
+    if (ctx.listeningEnd || ctx.get('Upgrade')) ctx.set('Connection', 'close');
 
     const log = () => {
       const aborted = !ctx.res.writableFinished;
@@ -67,9 +70,18 @@ const errorsAsJson: Handler = async (ctx, next) => {
   }
 };
 
+/** Refuses what HTTP/1.1 does not allow and Node's parser lets through (RFC 9112, section 3.2; RFC 9110, section 10.1.1). */
+const rulesOfHttp: Handler = (ctx, next) => {
+  const { host, expect = '100-continue' } = ctx.headers;
+  if (ctx.req.httpVersion !== '1.1') return next();
+  if (host === undefined) ctx.throw(400, 'HTTP/1.1 needs a Host header.', { headers: { Connection: 'close' } });
+  if (!/\b100-continue\b/i.test(expect)) ctx.throw(417, 'The only expectation that is met here is 100-continue.');
+  return next();
+};
+
 /** Stands behind the routes, and so gets only what none of them took. */
 const noSuchRoute: Handler = (ctx) => {
   const path = bounded(ctx.path);
-  if (ctx.matched.length === 0) ctx.throw(404, `${path} does not exist here.`);
+  if (ctx.matched?.length === 0) ctx.throw(404, `${path} does not exist here.`);
   ctx.throw(405, `${path} takes GET only.`, { headers: { Allow: 'GET, HEAD' } });
 };

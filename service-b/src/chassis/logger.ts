@@ -9,6 +9,9 @@ const MAX_WAITING_BYTES = 1024 * 1024; // for a slow reader of standard output; 
  */
 export function createLogger(service: string, output: Writable = process.stdout): Logger {
   let dropped = 0;
+  // Node writes to a terminal, and on Windows to a pipe, until the reader has taken all (its documentation, "A note on
+  // process I/O"), and has no public way to change that. Ctrl-S in the terminal would stop the whole service.
+  (output as any)._handle?.setBlocking?.(false);
   output.on('error', () => {}); // the reader has left, which is no reason to stop serving
   function write(line: string) {
     if (output.writableLength > MAX_WAITING_BYTES) return dropped++;

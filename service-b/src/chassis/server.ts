@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { boundConnections, LIMITS } from './connections.ts';
 import { CannotStart } from './env.ts';
+import { answerRefused } from './refusals.ts';
 import type { App } from './requests.ts';
 
-// For a caller to send the head of a request, and all of it, in ms; Node answers 408 after that.
-const LIMITS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
-const STALL_MS = 6000; // beyond the longest answer, for a caller who does not read it; Node may take twice as long
 const LINGER_MS = 200; // for requests that are on their way when the service is told to stop, and then for its last log lines
-const DRAIN_MS = 1000; // beyond the longest answer, for what is in flight then; Docker gives 10 s in all
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const HOLD_MS = 50; // for callers who have just got an answer to come back, and then wait for the next one
+const DRAIN_MS = 1000; // beyond the longest answer, for what is in flight when the service is told to stop
 
 export type Settings = { host: string; port: number; portName: string; longestAnswerMs: number };
 
@@ -20,38 +20,38 @@ export type Settings = { host: string; port: number; portName: string; longestAn
  */
 export async function serve(app: App, logger: Logger, settings: Settings): Promise<void> {
   const { host, port, portName, longestAnswerMs } = settings;
-  const server = createServer(LIMITS, app.callback());
-  server.timeout = longestAnswerMs + STALL_MS;
-  // What close() takes for an idle connection may be one whose first request is on its way.
-  const closeIdleConnections = server.closeIdleConnections.bind(server);
-  server.closeIdleConnections = () => setTimeout(closeIdleConnections, LINGER_MS);
+  const handle = app.callback();
+  const server = createServer({ ...LIMITS, requireHostHeader: false }, handle); // the application looks for the host
+  server.on('checkExpectation', handle); // and at expectations
+  answerRefused(server, logger);
+  boundConnections(server, longestAnswerMs);
   let accepted = 0;
   server.on('connection', () => accepted++);
 
-  /** Until no connection waits to be accepted, as the kernel would reset it. Node accepts one in each turn of its event loop. */
-  async function acceptAll() {
+  /** Accepts the connections that wait, one in each turn of Node's event loop, since the kernel would reset them. */
+  async function stopListening() {
+    await sleep(HOLD_MS);
     const end = performance.now() + LINGER_MS;
-    let before: number;
-    do {
-      before = accepted;
-      await setImmediate();
-    } while (accepted > before && performance.now() < end);
+    for (let before = -1; accepted > before && performance.now() < end; await setImmediate()) before = accepted;
+    NetServer.prototype.close.call(server); // http.Server's own would also cut off connections that a request is coming on
   }
 
+  let isStopping = false;
   async function stop(signal: NodeJS.Signals) {
-    if (app.context.isStopping) endNow(signal);
+    if (isStopping) endNow(signal);
+    isStopping = true;
     logger.info({ signal }, 'stopping');
-    app.context.isStopping = true;
+    const closed = once(server, 'close');
     await sleep(LINGER_MS);
-    await acceptAll();
-    server.close();
-    setTimeout(() => server.closeAllConnections(), longestAnswerMs + DRAIN_MS - 3 * LINGER_MS);
-    await once(server, 'close');
+    await (app.context.listeningEnd = stopListening());
+    setTimeout(() => server.closeIdleConnections(), LINGER_MS);
+    setTimeout(() => server.closeAllConnections(), longestAnswerMs + DRAIN_MS - 4 * LINGER_MS);
+    await closed;
     await sleep(LINGER_MS); // for the lines of callers who were cut off, and for a slow reader of the log
     logger.info('stopped');
     process.exit();
   }
-  for (const signal of SIGNALS) process.on(signal, stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
 
   server.listen({ host, port, backlog: 4096 });
   await once(server, 'listening').catch(({ code }) => {
@@ -68,7 +68,7 @@ function endNow(signal: NodeJS.Signals): never {
   process.exit(1); // as process 1 of a container it would survive
 }
 
-/** Logs why, whatever LOG_LEVEL is, and ends the process: with 1 when it cannot start, with 70 (a bug) for all else. */
+/** Logs why, whatever LOG_LEVEL is, and ends the process: with 1 when it cannot start, with 70 for a bug. */
 export function die(logger: Logger, error: Error): never {
   const isBug = !(error instanceof CannotStart);
   logger.level = 'fatal';
