@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { docker, startContainers } from '../stack/containers.ts';
+import { docker, startContainers, type ContainerService } from '../stack/containers.ts';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
 import { startProcesses } from '../stack/processes.ts';
@@ -13,6 +13,9 @@ import { until } from '../stack/until.ts';
 const IDLE_MS = 1000; // what B keeps an unused connection to A for
 
 const callOf = (b: Service) => () => get(`${b.url}/call-echo?msg=hello`, {}, { timeoutMs: 40_000 });
+
+const addressesOf = async (service: ContainerService) =>
+  (await service.inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}')).trim().split(' ');
 
 /** B's last line of a failed call. */
 const failureIn = (b: Service) =>
@@ -33,6 +36,42 @@ describeWithDocker('When the network goes dark during a call, with a deadline of
     const line = await failureIn(stack.b);
     expect(line).to.include({ reason: 'unreachable' }).and.not.to.have.property('stack');
     expect(line.code).to.be.oneOf(['ETIMEDOUT', 'EHOSTUNREACH']);
+  });
+});
+
+describeWithDocker('When A has an IPv6 address, and B has no IPv6', function () {
+  this.timeout(300_000);
+
+  it('A is unreachable, and B has room for other calls', async () => {
+    await using stack = await startContainers({}, 'e2e/hostile/no-ipv6.yml');
+    const { status, json } = await callOf(stack.b)();
+    expect(status).to.equal(503);
+    expect(json).to.include({ service_b: 'ok', service_a: 'unavailable', reason: 'unreachable' });
+    expect(await failureIn(stack.b)).to.include({ code: 'EADDRNOTAVAIL', upstream_address: '::1' });
+  });
+});
+
+describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its end', function () {
+  this.timeout(300_000);
+
+  it('B answers others all the while, ends the oldest of them and then all, and serves as before', async () => {
+    await using stack = await startContainers({ LOG_LEVEL: 'error' });
+    const life = await stack.b.life();
+    const [address] = await addressesOf(stack.b);
+    const head = `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}`;
+    let open = 0;
+    for (let count = 0; count < 10_000; count++) {
+      const socket = connect(8081, address).on('error', () => {});
+      socket.once('connect', () => socket.write(head)).once('close', () => open--);
+      open++;
+      if (count % 100 === 99) await sleep(10); // longer than it takes to fill the queue of connections to be accepted
+    }
+    const { status } = await get(`${stack.b.url}/health`);
+    expect(status).to.equal(200);
+    expect(open, 'callers that B still waits for').to.be.within(1000, 4096);
+    await until('all of them to be cut off', async () => open === 0, 15_000);
+    expect((await callOf(stack.b)()).status).to.equal(200);
+    expect(await stack.b.life()).to.equal(life);
   });
 });
 

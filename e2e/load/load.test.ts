@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { expect } from 'chai';
@@ -5,6 +6,7 @@ import { askRaw, burst, type BurstAnswer } from './burst.ts';
 import { startContainers, type ContainerService } from '../stack/containers.ts';
 import { callSteadily, type Outcome } from '../stack/callers.ts';
 import { get } from '../stack/http.ts';
+import { ROOT } from '../stack/paths.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { Resources } from '../stack/resources.ts';
 import { jsonLogs } from '../stack/service.ts';
@@ -134,6 +136,28 @@ describeWithDocker('Two services in two containers, under load', function () {
       await stack.a.resume();
       await stack.b.start();
     });
+  });
+
+  describe('when B is told to stop during a call, with a deadline of 12 s, beyond what Docker allows by itself', () => {
+    it('answers at the deadline and ends with exit code 0', async () => {
+      await using slow = await startContainers({ SERVICE_A_TIMEOUT_MS: '12000' });
+      await slow.a.pause();
+      const answer = get(`${slow.b.url}/call-echo?msg=hello`, {}, { timeoutMs: 20_000 });
+      await sleep(500);
+      expect(await slow.b.stop(), 'the exit code; 137 when it had to be killed').to.equal(0);
+      expect((await answer).json).to.include({ reason: 'timeout' });
+    });
+  });
+
+  describe('in Compose and in Swarm', () => {
+    for (const file of ['docker-compose.yml', 'swarm.yml']) {
+      it(`${file} gives B the time that its longest deadline may take`, async () => {
+        const [, graceS] = /service-b:\n(?: {4}.*\n)*? {4}stop_grace_period: (\d+)s/.exec(
+          await readFile(ROOT + file, 'utf8'),
+        )!;
+        expect(Number(graceS)).to.be.above(60 + 1);
+      });
+    }
   });
 
   describe('when A is restarted under 200 calls a second', () => {

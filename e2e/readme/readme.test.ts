@@ -1,5 +1,10 @@
+import { exec } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { ROOT } from '../stack/paths.ts';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
@@ -54,6 +59,41 @@ describe('The README, followed without Docker', function () {
   it('has B answer alike after `npm start`', () => {
     expect(seen.together).to.equal(withoutDocker[0]!.output);
   });
+});
+
+describe('A service in a repository of its own, with the files that the README names', function () {
+  this.timeout(120_000);
+  const [, paragraph] = /^To take a service into a repository of its own, ([^]*?)$/m.exec(readme)!;
+  const code = [...paragraph!.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
+  const files = code.filter((text) => existsSync(join(ROOT, text)));
+  const [install, test, build] = code.filter((text) => text.includes(' '));
+
+  for (const name of ['service-a', 'service-b']) {
+    describe(name, () => {
+      let cwd: string;
+      const run = (command: string) => promisify(exec)(command.replaceAll('service-a', name), { cwd });
+
+      before(async () => {
+        cwd = await mkdtemp(join(tmpdir(), 'two-services-'));
+        for (const file of [name, ...files]) await cp(join(ROOT, file), join(cwd, file), { recursive: true });
+      });
+
+      after(() => rm(cwd, { recursive: true }));
+
+      it(`is installed and tested by \`${install}\` and \`${test}\``, async () => {
+        await run(install!);
+        expect((await run(test!)).stdout).to.match(/^ +\d\d+ passing/m);
+      });
+
+      describeWithDocker('where there is Docker', () => {
+        it(`is built by \`${build}\``, async () => {
+          const tag = `two-services-alone:${randomUUID()}`;
+          await run(`${build} --tag ${tag}`);
+          await run(`docker image rm ${tag}`);
+        });
+      });
+    });
+  }
 });
 
 describe('The README', () => {

@@ -29,6 +29,10 @@ describeWithDocker('The walls of each container', () => {
         expect(await status('Uid')).to.match(/^1000\s+1000\s+1000\s+1000$/);
       });
 
+      it('names its user by a number, so that Kubernetes can tell that it is not root', async () => {
+        expect(await service().inspect('{{.Config.User}}')).to.match(/^[1-9]\d*$/);
+      });
+
       it('can write to no file and no folder', async () => {
         // left out: the kernel's own interfaces, which hold no files
         const find =

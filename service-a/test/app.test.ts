@@ -196,7 +196,7 @@ describe('Service A', () => {
   });
 
   describe('its log', () => {
-    it('has one line for a request, with all that the contract names', async () => {
+    it('has one line for a request, with every field of the contract', async () => {
       await ask('/echo?msg=secret', { headers: { 'x-request-id': 'one' } });
       const [line] = await logged();
       expect(line).to.have.all.keys(

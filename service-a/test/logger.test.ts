@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { createLogger } from '../src/chassis/logger.ts';
 
 describe('The log', () => {
-  describe('while nobody reads it', () => {
+  describe('while no one reads it', () => {
     it('keeps a bounded number of lines, and counts what it drops in the next line', () => {
       const written: string[] = [];
       const waiting: (() => void)[] = [];
@@ -18,7 +18,7 @@ describe('The log', () => {
       for (let line = 0; line < TOTAL; line++) logger.info({ text: 'x'.repeat(1000) });
       expect(output.writableLength).to.be.within(1024 * 1024, 1024 * 1024 + 2000);
 
-      while (waiting.length > 0) waiting.shift()!(); // somebody reads all of it
+      while (waiting.length > 0) waiting.shift()!(); // now it is read to its end
       logger.info('after');
       logger.info('last');
       while (waiting.length > 0) waiting.shift()!();

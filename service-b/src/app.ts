@@ -3,7 +3,7 @@ import { msSince, newRouter, toApp } from './chassis/requests.ts';
 import { NO_ROOM, type ServiceA } from './service-a-client.ts';
 
 const MAX_MSG_BYTES = 4096;
-const MAX_IN_FLIGHT = 256;
+const MAX_IN_FLIGHT = 256; // B answers as many within 50 ms of its deadline
 
 /** Service B as a value: it answers `/health` by itself and `/call-echo` by asking A, and listens nowhere. */
 export function createApp(serviceA: ServiceA, logger: Logger) {
@@ -25,7 +25,7 @@ export function createApp(serviceA: ServiceA, logger: Logger) {
     if (bytes > MAX_MSG_BYTES) ctx.throw(414, `msg is ${bytes} bytes of UTF-8; at most ${MAX_MSG_BYTES} are taken.`);
 
     const caller = new AbortController();
-    ctx.res.once('close', () => ctx.res.writableFinished || caller.abort());
+    ctx.res.once('close', () => ctx.res.writableFinished || caller.abort()); // it has left before the answer
     const start = performance.now();
     const answer = await ask(msg, { requestId: ctx.state.requestId, signal: caller.signal });
     ctx.state.log.upstream_latency_ms = msSince(start);

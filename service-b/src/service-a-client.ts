@@ -31,7 +31,7 @@ const CODES: [Reason, RegExp][] = [
 /** `error` is safe to show to a caller; the rest is for the log alone. The address is there once it is known. */
 type Failure = { reason: Reason; error: string; code?: string; upstream?: string; upstream_address?: string };
 export type Answer = { echo: string } | Failure;
-/** `signal` ends the call: nobody waits for its answer any more. */
+/** An aborted `signal` ends the call: no one waits for its answer any more. */
 export type ServiceA = { echo(msg: string, call: { requestId: string; signal: AbortSignal }): Promise<Answer> };
 
 export const NO_ROOM: Failure = { reason: 'overloaded', error: SENTENCES.overloaded };
@@ -68,10 +68,10 @@ export function createServiceA(url: string, timeoutMs: number, replicas = create
   return { echo };
 }
 
-/** What came of A's answer: `status` once its head was received, `body` when all of it was, `error` when it broke off. */
+/** What B has of A's answer: `status` if its head was received, `body` if all of it was, `error` if the call ended before. */
 type Received = { status?: number; body?: Buffer; error?: RequestError };
 
-/** Reads A's answer to its end, whatever its status. When a body is too long, it is not given, and the connection ends. */
+/** Reads A's answer to its end, whatever its status. A body that is too long is left out, and its connection is closed. */
 function receive(call: Request): Promise<Received> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -94,7 +94,7 @@ function receive(call: Request): Promise<Received> {
 
 type Verdict = [reason?: Reason, code?: string, address?: string];
 
-/** Why there is no echo; no reason when there is one. Throws an error that the network did not cause: it is a bug of B's. */
+/** Says why there is no echo; without a reason, there is one. Throws an error that is not the network's: a bug of B's. */
 function judge({ status, body, error }: Received, msg: string, isUnresolved: boolean): Verdict {
   if (error instanceof AbortError) return ['aborted'];
   if (status !== undefined && status !== 200) return ['bad_status', `HTTP_${status}`];

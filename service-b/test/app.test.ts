@@ -397,7 +397,7 @@ describe('Service B', () => {
       const { requests } = await startBWith((...sent) => isHanging || echoing(...sent));
       const askMany = () => Promise.all(Array.from({ length: 100 }, () => ask('/call-echo')));
       const slowest = (answers: { ms: number }[]) => Math.max(...answers.map(({ ms }) => ms));
-      const unhindered = slowest(await askMany()); // what this machine takes for so many, however busy it is
+      const unhindered = slowest(await askMany()); // the time that this machine takes for 100 calls, however busy it is
       isHanging = true;
       const answers = await askMany();
       for (const { json } of answers) expect(json.reason).to.equal('timeout');

@@ -41,7 +41,7 @@ describe('Several replicas of A, each at an address of its own', function () {
     return createServiceA(`http://service-a:${port}`, DEADLINE_MS, createReplicas(find));
   };
 
-  /** One call after the other for so long, and resolves to the reasons of those that failed. */
+  /** Calls A again and again for `ms`, and resolves to the reasons of the calls that failed. */
   async function callFor(serviceA: ReturnType<typeof newServiceA>, ms: number): Promise<string[]> {
     const reasons: string[] = [];
     for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) {

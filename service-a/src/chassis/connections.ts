@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-// How long a caller may take to send the head of a request, and all of it, in ms. Node answers 408 after that.
+/** The time that a caller has to send the head of a request, and the whole request, in ms. Node refuses it after that. */
 export const LIMITS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
-const IDLE_MS = 5000; // beyond the longest answer, for the next request on a connection
-const STALL_MS = 6000; // beyond the longest answer, for a caller who does not read it; Node may take twice as long
-const MAX_CONNECTIONS = 4096; // each can hold 16 KiB of an unfinished head, and all of it must fit into 256 MiB
-const MAX_SILENT = 3500; // connections without a request so far; the rest is for callers who make one
+const IDLE_MS = 5000; // what a caller has, beyond the longest answer, to send the next request on a connection
+const STALL_MS = 6000; // what a caller has, beyond the longest answer, to read it; Node may wait for twice as long
+const MAX_CONNECTIONS = 4096; // with 16 KiB of an unfinished head on each, the process still fits into 256 MiB
+const MAX_SILENT = 3500; // connections without a request so far; the others are left for callers who make one
 
 /** Bounds how many connections a server holds, and how long one lasts that its caller does not use. */
 export function boundConnections(server: Server, longestAnswerMs: number) {

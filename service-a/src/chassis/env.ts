@@ -4,7 +4,7 @@ import { levels } from 'pino';
 type Env = NodeJS.ProcessEnv;
 type Check = (value: string) => boolean;
 
-/** One sentence for whoever starts the service: what is wrong, and what to do. */
+/** One sentence for the person who starts the service: what is wrong, and what to do. */
 export class CannotStart extends Error {}
 
 /** A variable's value, or `fallback` where it is absent or empty. Throws a CannotStart when it is not allowed. */

@@ -51,7 +51,7 @@ function accessLog(logger: Logger): Handler {
       const extra = { ...(aborted && { aborted }), ...ctx.state.log };
       logger[status >= 500 ? 'error' : 'info']({ ...line, latency_ms: msSince(start), ...extra });
     };
-    // Not before the handler has ended, even if the caller has left: the line tells what the handler met.
+    // When the caller has left already, the line still waits for the handler, because it tells what the handler met.
     if (ctx.res.closed) log();
     else ctx.res.once('close', log);
   };

@@ -8,9 +8,9 @@ import { CannotStart } from './env.ts';
 import { answerRefused } from './refusals.ts';
 import type { App } from './requests.ts';
 
-const LINGER_MS = 200; // for requests that are on their way when the service is told to stop, and then for its last log lines
-const HOLD_MS = 50; // for callers who have just got an answer to come back, and then wait for the next one
-const DRAIN_MS = 1000; // beyond the longest answer, for what is in flight when the service is told to stop
+const LINGER_MS = 200; // how long requests that are on their way still have, and the last lines of the log
+const HOLD_MS = 50; // how long callers have to come back who have just got an answer; then they wait for the next one
+const DRAIN_MS = 1000; // how long the requests in flight have beyond the longest answer
 
 export type Settings = { host: string; port: number; portName: string; longestAnswerMs: number };
 
@@ -21,19 +21,19 @@ export type Settings = { host: string; port: number; portName: string; longestAn
 export async function serve(app: App, logger: Logger, settings: Settings): Promise<void> {
   const { host, port, portName, longestAnswerMs } = settings;
   const handle = app.callback();
-  const server = createServer({ ...LIMITS, requireHostHeader: false }, handle); // the application looks for the host
-  server.on('checkExpectation', handle); // and at expectations
+  const server = createServer({ ...LIMITS, requireHostHeader: false }, handle); // the application does what is left out here
+  server.on('checkExpectation', handle);
   answerRefused(server, logger);
   boundConnections(server, longestAnswerMs);
   let accepted = 0;
   server.on('connection', () => accepted++);
 
-  /** Accepts the connections that wait, one in each turn of Node's event loop, since the kernel would reset them. */
+  /** Stops once no connection waits: the kernel would reset it. Node accepts one in each turn of its event loop. */
   async function stopListening() {
     await sleep(HOLD_MS);
     const end = performance.now() + LINGER_MS;
     for (let before = -1; accepted > before && performance.now() < end; await setImmediate()) before = accepted;
-    NetServer.prototype.close.call(server); // http.Server's own would also cut off connections that a request is coming on
+    NetServer.prototype.close.call(server); // http.Server's own would also end connections that a request is coming on
   }
 
   let isStopping = false;
@@ -47,7 +47,7 @@ export async function serve(app: App, logger: Logger, settings: Settings): Promi
     setTimeout(() => server.closeIdleConnections(), LINGER_MS);
     setTimeout(() => server.closeAllConnections(), longestAnswerMs + DRAIN_MS - 4 * LINGER_MS);
     await closed;
-    await sleep(LINGER_MS); // for the lines of callers who were cut off, and for a slow reader of the log
+    await sleep(LINGER_MS); // callers who were cut off still have their lines to come, and the log may have a slow reader
     logger.info('stopped');
     process.exit();
   }

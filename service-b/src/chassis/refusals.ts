@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { bounded, msSince } from './requests.ts';
 
-/** How long the caller has to read the answer, in ms: the kernel drops it when a connection ends with bytes unread. */
+/** How long a refused caller has to read the answer, in ms. The kernel drops it when a connection ends with bytes unread. */
 const LINGER_MS = 200;
 
 /** What Node's parser refuses, by the code of its error. Everything else that it refuses is a 400. */
