@@ -127,7 +127,7 @@ export const acts: Act[] = [
   {
     title: 'Without a resolver',
     story:
-      "A is stopped, and the DNS server that Docker asks about names it does not know reads the question and never replies. B waits for it until the deadline, and delays nothing else.",
+      'A is stopped, and the DNS server that Docker asks about names it does not know reads the question and never replies. B waits for it until the deadline, and delays nothing else.',
     prepares: [
       `docker run --detach --rm --name two-services-silent-dns --network two-services_default ${IMAGE} node -e "${SILENT_SERVER}" > /dev/null`,
       "export SILENT_DNS=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' two-services-silent-dns)",
