@@ -61,7 +61,9 @@ describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its
     const head = `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}`;
     let open = 0;
     for (let count = 0; count < 10_000; count++) {
-      const socket = connect(8081, address).on('error', () => {}).resume();
+      const socket = connect(8081, address)
+        .on('error', () => {})
+        .resume();
       socket.once('connect', () => socket.write(head)).once('close', () => open--);
       open++;
       if (count % 100 === 99) await sleep(10); // longer than it takes to fill the queue of connections to be accepted

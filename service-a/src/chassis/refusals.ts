@@ -23,16 +23,10 @@ export function answerRefused(server: Server, logger: Logger) {
     const [, method = '-', path = '-'] = /^([A-Z]+) ([^ ?#]+)/.exec(head) ?? [];
     const request_id = randomUUID();
     const body = JSON.stringify({ error });
-    const headers = {
-      'x-request-id': request_id,
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(body),
-      Date: new Date().toUTCString(),
-      Allow: 'GET, HEAD',
-      Connection: 'close',
-    };
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+    const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status]}`;
+    const headers = `Date: ${new Date().toUTCString()}\r\nConnection: close\r\nAllow: GET, HEAD\r\nx-request-id: ${request_id}`;
+    const type = `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}`;
+    socket.end([statusLine, headers, type, '', body].join('\r\n'));
     setTimeout(() => socket.destroy(), LINGER_MS);
     logger.info({ request_id, method, endpoint: bounded(path), status, latency_ms: msSince(start), error });
   }
