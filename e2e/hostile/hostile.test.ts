@@ -297,6 +297,39 @@ ${await fc.asyncDefaultReportMessage(details)}`);
     });
   }
 
+  describe('A connection that is used', () => {
+    const get = 'GET /health HTTP/1.1\r\nHost: x\r\n';
+    const slowBody: [sent: string, thenMs: number][] = [
+      [`${get}Content-Length: 3\r\n\r\n`, 1800],
+      ...Array.from({ length: 3 }, (): [string, number] => ['x', 1800]),
+      [`${get}\r\n`, 0],
+    ];
+    const odd: typeof slowBody = [
+      [`${get}\r\n`, 4000],
+      [`${get}Expect: x\r\n\r\n`, 3000],
+      [`${get}\r\n`, 0],
+    ];
+    const uses: Record<string, [steps: typeof slowBody, last: RegExp]> = {
+      'the end of a slow body': [slowBody, /^HTTP\/1.1 200 .*HTTP\/1.1 200 /s],
+      'an expectation that is refused': [odd, /^HTTP\/1.1 200 .*HTTP\/1.1 417 .*HTTP\/1.1 200 /s],
+    };
+    for (const [what, [steps, answers]] of Object.entries(uses)) {
+      it(`still has its time after ${what}`, async function () {
+        this.timeout(30_000);
+        const use = async (service: Service) => {
+          const socket = await open(service);
+          const receiving = receive(socket, (text) => answers.test(text), 12_000);
+          for (const [sent, thenMs] of steps) {
+            socket.write(sent);
+            await sleep(thenMs);
+          }
+          expect((await receiving).received).to.match(answers);
+        };
+        await Promise.all([use(stack.a), use(stack.b)]);
+      });
+    }
+  });
+
   for (const name of ['service-a', 'service-b']) {
     describe(`${name}, kept waiting`, () => {
       for (const [who, { answer, between }] of Object.entries(slowCallers)) {

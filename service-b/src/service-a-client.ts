@@ -68,7 +68,7 @@ export function createServiceA(url: string, timeoutMs: number, replicas = create
   return { echo };
 }
 
-/** What B has of A's answer: `status` if its head was received, `body` if all of it was, `error` if the call ended before. */
+/** What B got of A's answer: `status` when its head arrived, `body` when it arrived whole, `error` when the call failed. */
 type Received = { status?: number; body?: Buffer; error?: RequestError };
 
 /** Reads A's answer to its end, whatever its status. A body that is too long is left out, and its connection is closed. */

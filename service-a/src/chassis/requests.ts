@@ -40,7 +40,8 @@ function accessLog(logger: Logger): Handler {
     // goes too: with one in it, Koa has the path parsed in a way that takes `//user@[` for a host, and throws.
     ctx.url = ctx.url.replace(/#.*/, '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*\/?/i, '/');
     await next();
-    await ctx.listeningEnd; // an answer now would have callers come back on new connections, only to be reset
+    // An answer now would have its caller come back on a new connection, only to be reset. Pipelined ones wait behind it.
+    if (ctx.res.socket) await ctx.listeningEnd;
     // Node drops what follows a request to upgrade; its caller must learn that no further answer will be sent.
     if (ctx.listeningEnd || ctx.get('Upgrade')) ctx.set('Connection', 'close');
 
@@ -70,7 +71,7 @@ const errorsAsJson: Handler = async (ctx, next) => {
   }
 };
 
-/** Refuses what HTTP/1.1 does not allow and Node's parser lets through (RFC 9112, section 3.2; RFC 9110, section 10.1.1). */
+/** Refuses what Node would refuse without a body: no host (RFC 9112, section 3.2), odd expectations (RFC 9110, 10.1.1). */
 const rulesOfHttp: Handler = (ctx, next) => {
   const { host, expect = '100-continue' } = ctx.headers;
   if (ctx.req.httpVersion !== '1.1') return next();

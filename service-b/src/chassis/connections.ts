@@ -31,6 +31,7 @@ export function boundConnections(server: Server, longestAnswerMs: number) {
     clearTimeout(timers.get(socket));
     const end = () => (request.complete ? socket.destroy() : timer.refresh());
     const timer = setTimeout(end, longestAnswerMs + IDLE_MS);
+    request.once('close', () => timer.refresh());
     timers.set(socket, timer);
   });
 }

@@ -20,9 +20,8 @@ export type Settings = { host: string; port: number; portName: string; longestAn
  */
 export async function serve(app: App, logger: Logger, settings: Settings): Promise<void> {
   const { host, port, portName, longestAnswerMs } = settings;
-  const handle = app.callback();
-  const server = createServer({ ...LIMITS, requireHostHeader: false }, handle); // the application does what is left out here
-  server.on('checkExpectation', handle);
+  const server = createServer({ ...LIMITS, requireHostHeader: false }, app.callback()); // the application looks for the host
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   answerRefused(server, logger);
   boundConnections(server, longestAnswerMs);
   let accepted = 0;
