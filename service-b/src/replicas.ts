@@ -9,9 +9,8 @@ import type { Request } from 'got';
  * B closes an idle connection before A does (Node after 5 s, others after 2), or a call could be sent on a closing one.
  */
 const KEEP_MS = 1000;
-/** How long a silent address is tried last, in ms. Swarm takes a lost machine's address out of DNS after about 6 s. */
+/** How long a silent address owes its answer, in ms. Swarm takes a lost machine's address out of DNS after about 6 s. */
 const SILENT_MS = 10_000;
-const SILENCE = 1000; // a silent address counts as if it owed this many answers more: no other owes as many
 
 const newAgent = () => new Agent({ keepAlive: true, timeout: KEEP_MS, autoSelectFamily: true });
 
@@ -20,16 +19,10 @@ const newAgent = () => new Agent({ keepAlive: true, timeout: KEEP_MS, autoSelect
  * a frozen machine still accepts connections, and only its silence shows. Among equals, the longest untried is first.
  */
 export function createReplicas(find = (name: string) => dns.lookup(name, { all: true })) {
-  const owed = new Map<string, number>(); // answers by address; the address that was used last stands last
+  const owed = new Map<string, number>(); // answers by address; the address that was tried last stands last
   let pending: Promise<LookupAddress[]> | undefined;
   let agent = newAgent();
   setInterval(() => (agent = newAgent()), KEEP_MS).unref();
-
-  function owe(address: string, answers: number) {
-    const owes = owed.get(address) ?? 0;
-    owed.delete(address); // so that it stands last
-    owed.set(address, owes + answers);
-  }
 
   function inOrder(found: LookupAddress[]): LookupAddress[] {
     const owes = ({ address }: LookupAddress) => owed.get(address) ?? 0;
@@ -51,18 +44,20 @@ export function createReplicas(find = (name: string) => dns.lookup(name, { all: 
   function track(call: Request) {
     const tried: string[] = [];
     const attempt = (address: string) => {
-      owe(address, 1);
+      const owes = owed.get(address) ?? 0;
+      owed.delete(address); // so that it stands last
+      owed.set(address, owes + 1);
       tried.push(address);
     };
     call.once('socket', (socket: Socket) => {
       if (socket.connecting) socket.on('connectionAttempt', attempt);
       else if (socket.remoteAddress) attempt(socket.remoteAddress); // the connection was kept
     });
+    const settle = (address: string) => owed.set(address, owed.get(address)! - 1);
     const end = (wasSilent: boolean) => {
       for (const [index, address] of tried.entries()) {
-        const isSilent = wasSilent || index < tried.length - 1;
-        owe(address, isSilent ? SILENCE : -1);
-        if (isSilent) setTimeout(owe, SILENT_MS, address, -1 - SILENCE).unref();
+        if (wasSilent || index < tried.length - 1) setTimeout(settle, SILENT_MS, address).unref();
+        else settle(address);
       }
     };
     return { tried, end };
