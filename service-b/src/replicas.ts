@@ -22,7 +22,16 @@ export function createReplicas(find = (name: string) => dns.lookup(name, { all: 
   const owed = new Map<string, number>(); // answers by address; the address that was tried last stands last
   let pending: Promise<LookupAddress[]> | undefined;
   let agent = newAgent();
-  setInterval(() => (agent = newAgent()), KEEP_MS).unref();
+  let agentSince = -Infinity;
+
+  /** Holds the connections that calls may use. A new one takes its place for the first call that comes after a second. */
+  function currentAgent(): Agent {
+    if (performance.now() - agentSince > KEEP_MS) {
+      agent = newAgent();
+      agentSince = performance.now();
+    }
+    return agent;
+  }
 
   function inOrder(found: LookupAddress[]): LookupAddress[] {
     const owes = ({ address }: LookupAddress) => owed.get(address) ?? 0;
@@ -62,5 +71,5 @@ export function createReplicas(find = (name: string) => dns.lookup(name, { all: 
     };
     return { tried, end };
   }
-  return { lookup, track, agent: () => agent };
+  return { currentAgent, lookup, track };
 }

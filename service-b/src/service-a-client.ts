@@ -52,7 +52,7 @@ export function createServiceA(url: string, timeoutMs: number, replicas = create
     decompress: false,
     dnsLookup: replicas.lookup,
     // Node copies a request's options several times; a plain GET needs only these of the forty that got passes on.
-    request: (url, { headers, lookup }) => request(url, { agent: replicas.agent(), headers, lookup }),
+    request: (url, { headers, lookup }) => request(url, { agent: replicas.currentAgent(), headers, lookup }),
   });
 
   const echo: ServiceA['echo'] = async (msg, { requestId, signal }) => {

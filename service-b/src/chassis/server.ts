@@ -43,7 +43,7 @@ export async function serve(app: App, logger: Logger, settings: Settings): Promi
     const closed = once(server, 'close');
     await sleep(LINGER_MS);
     await (app.context.listeningEnd = stopListening());
-    setTimeout(() => server.closeIdleConnections(), LINGER_MS);
+    setTimeout(() => server.closeIdleConnections(), 2 * LINGER_MS);
     setTimeout(() => server.closeAllConnections(), longestAnswerMs + DRAIN_MS - 4 * LINGER_MS);
     await closed;
     await sleep(LINGER_MS); // callers who were cut off still have their lines to come, and the log may have a slow reader
