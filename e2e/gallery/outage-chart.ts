@@ -3,6 +3,7 @@ import { outcomesIn, type Outage, type Phase } from './outage.ts';
 
 const STATES: Record<Phase['name'], DrawnBand['state']> = {
   'A runs': 'runs',
+  'A stops': 'stopped',
   'A stopped': 'stopped',
   'A starts': 'starting',
   'A paused': 'paused',

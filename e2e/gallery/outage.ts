@@ -18,7 +18,7 @@ export interface OutageCall {
 
 /** What A went through, in milliseconds since the start of the measurement. */
 export interface Phase {
-  name: 'A runs' | 'A stopped' | 'A starts' | 'A paused' | 'A recreated';
+  name: 'A runs' | 'A stops' | 'A stopped' | 'A starts' | 'A paused' | 'A recreated';
   from: number;
   to: number;
 }
@@ -51,7 +51,8 @@ async function measureOutage(a: ContainerService, b: ContainerService): Promise<
   try {
     enter('A runs', start);
     await sleep(2500);
-    enter('A stopped', await timeOf('kill', a, () => a.stop()));
+    enter('A stops', await timeOf('kill', a, () => a.stop()));
+    enter('A stopped', Date.now());
     await sleep(3000);
     enter('A starts', Date.now());
     await a.start();
