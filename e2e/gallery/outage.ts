@@ -25,7 +25,7 @@ export interface Phase {
 
 export interface Outage {
   calls: OutageCall[];
-  /** Without gaps, from the first call to the last. */
+  /** The phases follow each other without gaps, from the first call to the last. */
   phases: Phase[];
 }
 
@@ -37,7 +37,8 @@ export async function actOutOutage(): Promise<Outage> {
 
 /**
  * Stops, starts, pauses, resumes and recreates A, while B gets 50 calls a second whether or not it has answered those
- * before. Takes some 20 s. A runs from when it listens or goes on, until the engine signals or freezes it.
+ * before. This takes some 20 s. A runs from when it listens or is resumed until the engine signals or freezes it; after the
+ * signal it stops, and it is stopped once `docker compose stop` has returned.
  */
 async function measureOutage(a: ContainerService, b: ContainerService): Promise<Outage> {
   const start = Date.now();
