@@ -87,16 +87,18 @@ export async function newReader() {
 export type Reader = Awaited<ReturnType<typeof newReader>>;
 
 /**
- * Calls one of the `addresses` over a connection of its own, and the next of them when that is refused: nobody has seen
- * the request then. Rejects when the answer does not come whole within 5 s. A raw socket, as the caller shares the
- * machine with what it measures.
+ * Calls one of the `addresses` over a connection of its own, and the next of them when that is refused, or is reset before
+ * the request could be written: nobody has seen the request then. Rejects when the answer does not come whole within 5 s.
+ * A raw socket, as the caller shares the machine with what it measures.
  */
 export async function callAny(addresses: string[], requestId: string): Promise<{ status: number; json?: any }> {
   for (const [index, address] of addresses.entries()) {
     try {
       return await ask(address, requestId);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || index === addresses.length - 1) throw error;
+      const { code, syscall } = error as NodeJS.ErrnoException;
+      const isUnsent = code === 'ECONNREFUSED' || syscall === 'write';
+      if (!isUnsent || index === addresses.length - 1) throw error;
     }
   }
   throw new Error('There is nobody to call.');
