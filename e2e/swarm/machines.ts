@@ -97,7 +97,7 @@ export async function callAny(addresses: string[], requestId: string): Promise<{
       return await ask(address, requestId);
     } catch (error) {
       const { code, syscall } = error as NodeJS.ErrnoException;
-      const isUnsent = code === 'ECONNREFUSED' || syscall === 'write';
+      const isUnsent = code === 'ECONNREFUSED' || (code === 'ECONNRESET' && syscall !== 'read');
       if (!isUnsent || index === addresses.length - 1) throw error;
     }
   }
