@@ -1,4 +1,4 @@
-import { harmless } from './harmless.ts';
+import { harmless } from '../stack/foreign-text.ts';
 import { duration, type Report } from './report.ts';
 
 /**

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { Pair, printable } from '../spec/pair.ts';
 import { onceParentEnds } from '../stack/at-exit.ts';
+import { inOneLine } from '../stack/foreign-text.ts';
 import { ROOT } from '../stack/paths.ts';
 import type { Stack } from '../stack/service.ts';
 import { gradeClass } from './class.ts';
@@ -25,7 +26,7 @@ import { outermost, sourcesOf } from './sources.ts';
 /** One line that writes itself over, on a terminal only. */
 function showProgress(text: string) {
   const { isTTY, columns } = process.stderr;
-  if (isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (columns || 80) - 1)}`);
+  if (isTTY) process.stderr.write(`\r\x1b[K${inOneLine(text).slice(0, (columns || 80) - 1)}`);
 }
 
 async function gradePair(options: Options): Promise<number> {

@@ -1,4 +1,4 @@
-import { harmless } from './harmless.ts';
+import { harmless } from '../stack/foreign-text.ts';
 
 /** HTML or XML that is safe as it is. */
 export class Markup {

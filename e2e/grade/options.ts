@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { harmless } from '../stack/foreign-text.ts';
 
 export const HELP = `Grades a pair of services, in any language, from the outside.
 
@@ -43,7 +44,12 @@ Of a class: 0 when every row was graded, 1 when one was not, 2 when there is not
 `;
 
 /** There is nothing to grade, for a reason that the person at the keyboard can do something about. */
-export class Unusable extends Error {}
+export class Unusable extends Error {
+  /** The message may quote strangers: a terminal shows it, and a report keeps it. */
+  constructor(message: string) {
+    super(harmless(message));
+  }
+}
 
 /** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
 export class Ungradable extends Unusable {}

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
+import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
+import { printable } from '../spec/pair.ts';
 import { classPage, notGradedPage } from './class-page.ts';
 import type { Row } from './class-file.ts';
 import type { Result } from './grade.ts';
 import { gradescope } from './gradescope.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { junit } from './junit.ts';
+import { Ungradable } from './options.ts';
 import { pairPage } from './page.ts';
 import { proofInMarkdown } from './proof.ts';
 import { meetsLab, scoresOf, type Report } from './report.ts';
+import { rubric } from './rubric.ts';
 
 /** What a log line, an answer, a name or a message may hold to get out of where it is shown. */
 const HOSTILE = [
@@ -151,6 +155,26 @@ describe('A page', () => {
   it('of a class counts what is wrong most, and how many are still to come', () => {
     expect(pages.class).to.match(/3 students: 0 meet .*, 1 do not, 1 could not be graded, 1 are still to come/);
     expect(pages.class).to.match(/What the class gets wrong most[^]*<td class="number">1 of 1<\/td>/);
+  });
+});
+
+describe('The terminal', () => {
+  it('shows what others wrote in a line of its own, where nothing obeys it', () => {
+    const shown = rubric(hostile.results, new PassThrough());
+    expect(shown).not.to.match(INVISIBLE);
+    expect(shown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
+    const lines = shown.split('\n').filter((line) => line.includes('document.title'));
+    expect(lines).to.have.length(7); // a name, five parts of what is wrong, and a reason
+  });
+
+  it('shows a reason why there is no grade in the same way, as a report does', () => {
+    expect(new Ungradable(text).message).not.to.match(INVISIBLE);
+    expect(new Ungradable('It said: \x1b[2J').message).to.equal('It said: \\x1b[2J');
+  });
+
+  it('is quoted to without colours, and with all else that was invisible', () => {
+    expect(printable('\x1b[31mred\x1b[0m\n \u202eder \x07\x1b')).to.equal('red \\u202eder \\x07\\x1b');
+    expect(printable('x'.repeat(10), 5)).to.equal('xxxxx…');
   });
 });
 

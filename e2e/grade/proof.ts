@@ -1,5 +1,5 @@
+import { harmless, inOneLine, shortened } from '../stack/foreign-text.ts';
 import type { Typed } from './evidence.ts';
-import { harmless, shortened } from './harmless.ts';
 import { facts, type Report } from './report.ts';
 
 const MAX_OUTPUT_LINES = 60;
@@ -62,5 +62,5 @@ function fence(language: string, lines: string[]): string[] {
 
 /** As text and nothing else, in a cell of a table; addresses in it become no links. */
 function inline(text: string): string {
-  return harmless(text.replaceAll(/\s+/g, ' ')).replace(/[\\`*_{}[\]<>#|~!&@()^$]|:(?=\/)|(?<=www)\./gi, '\\$&');
+  return inOneLine(text).replace(/[\\`*_{}[\]<>#|~!&@()^$]|:(?=\/)|(?<=www)\./gi, '\\$&');
 }

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { inOneLine } from '../stack/foreign-text.ts';
 import { score, type Result } from './grade.ts';
 
 export const SECTIONS = { lab: "The lab's requirements", robustness: "Robustness (not part of the lab's score)" };
@@ -20,11 +21,11 @@ export function rubric(results: Result[], stream: NodeJS.WritableStream): string
     for (const { verdict, name, sent, received, expected, because, why, fix } of own) {
       const isTold = verdict === 'fail' && told === `${sent} ${received}`;
       const note = isTold ? 'for the same reason' : because;
-      lines.push(`  ${MARKS[verdict]}  ${name}${note ? style('dim', ` (${note})`) : ''}`);
+      lines.push(`  ${MARKS[verdict]}  ${inOneLine(name)}${note ? style('dim', ` (${inOneLine(note)})`) : ''}`);
       if (verdict !== 'fail' || isTold || because) continue;
       told = `${sent} ${received}`;
       for (const [label, text] of Object.entries({ sent, received, expected, why, fix })) {
-        lines.push(`          ${style('dim', label.padEnd(8))}  ${text}`);
+        lines.push(`          ${style('dim', label.padEnd(8))}  ${inOneLine(text ?? '')}`);
       }
     }
   }

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { harmless } from '../grade/harmless.ts';
 import { get } from '../stack/http.ts';
 import { ACTIONS, Refused } from './actions.ts';
 import { BEHAVIOURS } from './behaviours.ts';
@@ -299,7 +298,6 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const { id, msg, at, ms, status, outcome, body, error } = call;
     const band = this.bands.findLast(({ from, to }) => from <= at + ms && (to ?? Infinity) >= at)?.name;
     const logs = { a: this.#logs.a.of(call), b: this.#logs.b.of(call) };
-    for (const log of [logs.a, logs.b]) log.lines = log.lines.map(harmless);
     const port = this.#service('b').port;
     return {
       n,
@@ -309,7 +307,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       outcome,
       command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode '${`msg=${msg}`.replaceAll("'", "'\\''")}' localhost:${port}/call-echo`,
       answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
-      body: harmless(body),
+      body,
       ...explain(call, logs, band, this.settings.reasons),
     };
   }

@@ -461,6 +461,7 @@ describeInBrowser('The live page', function () {
       expect(await page.locator('#follow :is(script, img, b, style)').count()).to.equal(0);
       const { length } = await page.locator('#follow').innerText();
       expect(length).to.be.below(20_000);
+      expect(await send('hostile reason')).to.include('B says: \\x1b[2J\\x1b]0;owned\\x07 \\u202edewno');
       expect(complaints).to.deep.equal([]);
     });
 

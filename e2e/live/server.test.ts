@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
+import { Refused } from './actions.ts';
 import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
 import { BEHAVIOURS } from './behaviours.ts';
 import type { Experiment } from './experiment.ts';
@@ -154,14 +155,35 @@ describe('The server of the live page', function () {
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
     ] as const;
     for (const [args, sentence] of sentences) {
-      const child = runLive([...args]);
-      let said = '';
-      child.stderr!.on('data', (chunk) => (said += chunk));
-      const [code] = await once(child, 'close');
+      const { said, code } = await refusalOf(args);
       expect(said.trim().split('\n').at(-1)).to.equal(sentence);
       expect(code).to.equal(2);
     }
   });
+
+  it('shows what a command wrote before it failed, and nothing that a terminal obeys', async () => {
+    const [portA, portB] = [await freePort(), await freePort()];
+    const urls = ['--a-url', `http://127.0.0.1:${portA}`, '--b-url', `http://127.0.0.1:${portB}`];
+    const { said, code } = await refusalOf([
+      '--a',
+      String.raw`printf '\033[2Jowned\342\200\256'; exit 3`,
+      '--b',
+      'true',
+      ...urls,
+    ]);
+    expect(said)
+      .to.include(String.raw`it said: \x1b[2Jowned\u202e`)
+      .and.not.match(/[^\P{C}\n]/u);
+    expect(code).to.equal(2);
+  });
+
+  async function refusalOf(args: readonly string[]): Promise<{ said: string; code: number }> {
+    const child = runLive([...args]);
+    let said = '';
+    child.stderr!.on('data', (chunk) => (said += chunk));
+    const [code] = await once(child, 'close');
+    return { said, code };
+  }
 
   it('ends at Ctrl-C with both services, and leaves its port free', async () => {
     const port = await freePort();
@@ -169,6 +191,43 @@ describe('The server of the live page', function () {
     expect(await other.end()).to.equal(130);
     const again = await startLive([], WITHOUT_DOCKER, port);
     await again.end();
+  });
+});
+
+describe('A page about a hostile pair', () => {
+  it('is sent nothing invisible, whatever holds it', async () => {
+    const hostile = '\x1b[2J \x9b \u202edewno \u2066 \u200b \u3164 \u{e0041} \ud800 \r';
+    const view = { pair: hostile, busy: hostile, history: [{ command: hostile, problem: hostile }] };
+    const call = { explanation: hostile, answer: hostile, body: hostile, logs: { a: { lines: [hostile] } } };
+    const experiment = Object.assign(new EventEmitter(), {
+      view: () => view,
+      dots: () => [],
+      settledCallView: async () => call,
+      act: async () => {
+        throw new Refused(hostile);
+      },
+    });
+    const port = await freePort();
+    const servers = await serve(experiment as unknown as Experiment, port, 'token');
+    const origin = `http://127.0.0.1:${port}`;
+    const headers = { 'X-Token': 'token', Origin: origin, 'Content-Type': 'application/json' };
+    try {
+      const events = (await fetch(`${origin}/events`, { headers })).body!.getReader();
+      const texts = [
+        Buffer.from((await events.read()).value!).toString(),
+        await (await fetch(`${origin}/calls/1`, { headers })).text(),
+        await (await fetch(`${origin}/actions/stop-a`, { method: 'POST', headers, body: '{}' })).text(),
+      ];
+      await events.cancel();
+      for (const text of texts) {
+        expect(text).to.include(
+          String.raw`\\x1b[2J \\x9b \\u202edewno \\u2066 \\u200b \\u3164 \\u{e0041} \\ud800 \\x0d`,
+        );
+        expect(text).to.not.match(/[^\P{C}\n]|\u3164/u);
+      }
+    } finally {
+      for (const server of servers) (server.closeAllConnections(), server.close());
+    }
   });
 });
 

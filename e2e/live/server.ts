@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { STYLE } from '../picture/picture.ts';
+import { harmless } from '../stack/foreign-text.ts';
 import { ROOT } from '../stack/paths.ts';
 import { Refused } from './actions.ts';
 import type { Experiment } from './experiment.ts';
@@ -103,7 +104,12 @@ const errors: Middleware = async (ctx, next) => {
     if (!isRefused && !expose) console.error(error);
     ctx.body = { error: isRefused || expose ? message : 'The page has a bug; its terminal has the details.' };
   }
+  if (ctx.type === 'application/json') ctx.body = toJson(ctx.body);
 };
+
+/** For the page, which shows what strangers wrote: log lines, answers, names. */
+const toJson = (value: unknown) =>
+  JSON.stringify(value, (_, part) => (typeof part === 'string' ? harmless(part) : part));
 
 async function bodyOf(ctx: Context): Promise<Record<string, unknown>> {
   const length = Number(ctx.get('Content-Length') || NaN);
@@ -184,7 +190,7 @@ function eventRoute(router: Router, experiment: Experiment) {
   const timer = setInterval(() => {
     if (dots.length > 0) send(event('calls', JSON.stringify(dots)));
     dots = [];
-    if (isChanged) send(event('view', JSON.stringify(experiment.view())));
+    if (isChanged) send(event('view', toJson(experiment.view())));
     isChanged = false;
   }, SEND_EVERY_MS).unref();
   experiment.on('end', () => clearInterval(timer));
@@ -199,7 +205,7 @@ function eventRoute(router: Router, experiment: Experiment) {
     });
     ctx.type = 'text/event-stream';
     ctx.body = stream;
-    stream.write(`retry: 1000\n${event('view', JSON.stringify(experiment.view()))}`);
+    stream.write(`retry: 1000\n${event('view', toJson(experiment.view()))}`);
     // Those that are about to be sent to all pages will reach this one too.
     stream.write(event('calls', JSON.stringify(experiment.dots().slice(0, -dots.length || undefined))));
     pages.add(page);

@@ -47,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if msg == "hostile":
             self.answer(200, "\n".join(HOSTILE), "text/html")
+        elif msg == "hostile reason":
+            self.answer(503, f'{{"reason":"timeout","error":"{HOSTILE[1]}"}}')
         else:
             self.answer(200, json.dumps({"service_b": "ok", "service_a": echo}))
 

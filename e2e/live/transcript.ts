@@ -1,4 +1,4 @@
-import { harmless } from '../grade/harmless.ts';
+import { harmless, inOneLine } from '../stack/foreign-text.ts';
 import type { Call } from './caller.ts';
 import type { Experiment } from './experiment.ts';
 import { nameOf } from './tour.ts';
@@ -86,5 +86,5 @@ function fence(language: string, lines: string[]): string {
 
 /** As text and nothing else. */
 function inline(text: string): string {
-  return harmless(text.replace(/\s+/g, ' ')).replace(/[\\`*_{}[\]<>#|!&~]/g, '\\$&');
+  return inOneLine(text).replace(/[\\`*_{}[\]<>#|!&~]/g, '\\$&');
 }

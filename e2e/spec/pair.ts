@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
+import { inOneLine } from '../stack/foreign-text.ts';
 import { get, type Answer } from '../stack/http.ts';
 import type { StandIn, Stack } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
@@ -229,9 +230,9 @@ async function speaksHttp2(url: string): Promise<boolean> {
 /** A text that nobody could have known: letters that make no word. */
 export const word = () => Array.from({ length: 12 }, () => 'bcdfghjklmnpqrstvwxz'[randomInt(20)]).join('');
 
-/** In one line, short and without what would confuse a terminal. */
+/** For a sentence that quotes it: without the colours of a log, harmless, in one line and short. */
 export function printable(text: string, max = 300): string {
-  const line = stripVTControlCharacters(text).replace(/\s+/g, ' ').replace(/\p{C}/gu, '').trim();
+  const line = inOneLine(stripVTControlCharacters(text)).trim();
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 

@@ -1,13 +1,14 @@
-/** Text that strangers wrote (log lines, answers, file names), made fit for a page that somebody else reads. */
+/** Text that strangers wrote (log lines, answers, file names), made fit to be shown: on a page, in a file or a terminal. */
 
 const MAX_LINE_CHARS = 2000;
 
-/**
- * As it was, but with every character that cannot be seen or that changes how others are shown (escapes, other controls,
- * marks of the writing direction) replaced by its number: `\x1b`, `\u202e`. Tabs and line feeds stay.
- */
+/** What cannot be seen or changes how others are shown, for a class of a regular expression: escapes, marks of the writing direction. */
+export const INVISIBLE = String.raw`\p{C}\p{Default_Ignorable_Code_Point}\u2028\u2029`;
+const invisible = new RegExp(`[${INVISIBLE}]`, 'gu');
+
+/** As it was, but with the number of each character that is invisible: `\x1b`, `\u202e`. Tabs and line feeds stay. */
 export function harmless(text: string): string {
-  return text.replace(/[\p{C}\u2028\u2029]/gu, (character) => {
+  return text.replace(invisible, (character) => {
     const code = character.codePointAt(0)!;
     if (character === '\t' || character === '\n') return character;
     const hex = code.toString(16);
@@ -15,6 +16,9 @@ export function harmless(text: string): string {
     return code <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\u{${hex}}`;
   });
 }
+
+/** The same in one line. */
+export const inOneLine = (text: string) => harmless(text.replace(/\s+/g, ' '));
 
 /** At most `max` lines, each of at most 2000 characters; says what it left out. */
 export function shortened(lines: string[], max: number): string[] {
