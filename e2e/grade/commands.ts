@@ -10,6 +10,7 @@ import { untilUp } from '../stack/health.ts';
 import { STAND_IN } from '../stack/paths.ts';
 import { freePort } from '../stack/ports.ts';
 import { standInAt, type Followed, type FollowedStack } from '../stack/service.ts';
+import { quoted } from '../stack/shell.ts';
 import { tryFor } from '../stack/until.ts';
 import { environment } from './environment.ts';
 import { leaveNothing } from './leave-nothing.ts';
@@ -171,8 +172,6 @@ function exitCode({ exitCode, signalCode, pid }: ChildProcess): number | undefin
   return exitCode ?? (signalCode ? 128 + constants.signals[signalCode] : undefined);
 }
 
-const quoted = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
-
 /**
  * Anybody's pair as two processes, neither of them started. Each is told its port as PORT, and B where A is as
  * SERVICE_A_URL; those that know it by heart need not look. Of the caller's environment they get only what is on a list.
@@ -198,7 +197,7 @@ export function commandStack(a: Command, b: Command): FollowedStack {
     'service B',
     b.url,
     own('b', b),
-    typed(b, `SERVICE_A_URL=${a.url} `),
+    typed(b, `SERVICE_A_URL=${quoted(a.url)} `),
     launch(b, toA),
   );
   let standIn: ChildProcess | undefined;

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '../stack/service.ts';
+import { quoted } from '../stack/shell.ts';
 
 /** A command that was run, and what it wrote. */
 export interface Typed {
@@ -21,10 +22,9 @@ const RECOVERY_MS = 15_000;
 const MAX_BYTES = 64 * 1024;
 
 /**
- * Acts out the lab's success and its failure with curl, on a pair that is up. `startOfA` is what starts A where it is a
- * process. Rejects when A cannot be stopped or started.
+ * Acts out the lab's success and its failure with curl, on a pair that is up. Rejects when A cannot be stopped or started.
  */
-export async function gatherEvidence(stack: Stack, startOfA: string): Promise<Step[]> {
+export async function gatherEvidence(stack: Stack): Promise<Step[]> {
   const { a, b } = stack;
   const callB = () => logged(stack, () => curl(`${b.url}/call-echo?msg=hello`));
   await sleep(300); // lines about its start are no part of this
@@ -34,7 +34,8 @@ export async function gatherEvidence(stack: Stack, startOfA: string): Promise<St
     await logged(stack, () => curl(`${b.url}/health`)),
     await callB(),
   ];
-  const asProcess = { start: startOfA, stop: a.pid ? `kill -TERM -- -${a.pid}` : 'SIGTERM to service A' };
+  const startOfOwn = `PORT=${new URL(a.url).port} node service-a/src/main.ts`;
+  const asProcess = { start: startOfOwn, stop: a.pid ? `kill -TERM -- -${a.pid}` : 'SIGTERM to service A' };
   const { start, stop } = a.typed ?? asProcess;
   const code = await a.stop();
   const end = { command: stop, output: `Service A ended with code ${code}.` };
@@ -73,7 +74,7 @@ async function curl(url: string): Promise<Typed> {
           ? `(ended after ${PATIENCE_MS / 1000} s)`
           : error && (said ?? error.message);
       const output = stdout.toString().replaceAll('\r\n', '\n').trimEnd();
-      resolve({ command: `curl -i '${url}'`, output: [output, end].filter(Boolean).join('\n') });
+      resolve({ command: `curl -i ${quoted(url)}`, output: [output, end].filter(Boolean).join('\n') });
     });
   });
 }

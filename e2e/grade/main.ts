@@ -82,7 +82,7 @@ async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 
     const { a, b } = pair.problems;
     if (a && b) throw new Ungradable(`Neither service can be started: ${printable(a, 1000)}; ${printable(b, 1000)}`);
     const results = await grade(pair, (done, of, what) => showProgress(`${done}/${of} ${what}`), weigh);
-    const proof = options.proof ? await proofOf(options, stack, pair.problems) : undefined;
+    const proof = options.proof ? await proofOf(stack, pair.problems) : undefined;
     return { results, sources, proof };
   } finally {
     await stack.down();
@@ -96,19 +96,13 @@ function foldersOf({ compose, a, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: Opt
   return a ? [path(dirA), path(dirB)] : [`${ROOT}service-a`, `${ROOT}service-b`];
 }
 
-/** What was typed, in effect, to start A as a process. */
-function startOfA({ a, 'a-dir': dir }: Options, url: string): string {
-  const port = `PORT=${new URL(url).port || 80}`;
-  return a ? `${dir ? `cd '${dir}' && ` : ''}${port} ${a}` : `${port} node service-a/src/main.ts`;
-}
-
-async function proofOf(options: Options, stack: Stack, problems: Pair['problems']): Promise<Proof> {
+async function proofOf(stack: Stack, problems: Pair['problems']): Promise<Proof> {
   const obstacle = problems.a ? 'Service A did not start.' : problems.b && 'Service B did not start.';
   if (obstacle) return { steps: obstacle, picture: obstacle };
   showProgress('proof: running curl');
   // What the last checks stopped or broke gets its chance.
   const steps = await Promise.all([stack.a.start(), stack.b.start()])
-    .then(() => gatherEvidence(stack, startOfA(options, stack.a.url)))
+    .then(() => gatherEvidence(stack))
     .catch(({ message }: Error) => message);
   if (typeof steps === 'string') return { steps, picture: steps };
   showProgress('proof: measuring an outage');

@@ -4,6 +4,7 @@ import { dockerProblem, startContainers } from '../stack/containers.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { FollowedStack } from '../stack/service.ts';
+import { quoted } from '../stack/shell.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';
 import type { Controls } from './controls.ts';
 import { processControls } from './process-controls.ts';
@@ -20,11 +21,9 @@ export async function choosePair(options: PairOptions): Promise<{ controls: Cont
     }
     await Promise.all([stack.a.start(), stack.b.start()]);
     const title = `two processes: ${a} and ${b}`;
-    const start = (name: 'a' | 'b', env = '') => {
-      const port = new URL(stack[name].url).port;
-      return `cd '${path(options[`${name}-dir`] ?? '.')}' && ${env}PORT=${port} ${options[name]}`;
-    };
-    const starts = { a: start('a'), b: start('b', `SERVICE_A_URL=${stack.a.url} `) };
+    const start = (name: 'a' | 'b') =>
+      `cd ${quoted(path(options[`${name}-dir`] ?? '.'))} && ${stack[name].typed!.start}`;
+    const starts = { a: start('a'), b: start('b') };
     return { controls: processControls(stack as FollowedStack, title, starts), isOwn: false };
   } catch (error) {
     await stack.down();

@@ -6,6 +6,7 @@ import { getContainerRuntimeClient } from 'testcontainers';
 import { docker, type ContainerService } from '../stack/containers.ts';
 import { ROOT } from '../stack/paths.ts';
 import type { StandIn, Stack } from '../stack/service.ts';
+import { quoted } from '../stack/shell.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';
 import type { Name } from './protocol.ts';
 
@@ -36,7 +37,8 @@ export async function containerControls(
   const ids: Record<Name, string> = { a: await stack.a.id(), b: await stack.b.id() };
   let networks = Object.keys(await stack.a.names());
   const containerOfA = (await stack.a.inspect('{{.Name}}')).slice(1);
-  const compose = (command: string, name: Name) => `docker compose -p ${project} ${command} ${names[name]}`;
+  const compose = (command: string, name: Name) =>
+    `docker compose -p ${quoted(project)} ${command} ${quoted(names[name])}`;
 
   let standIn: StandIn | undefined;
 
@@ -113,8 +115,9 @@ export async function containerControls(
 
   function commands(behaviour: string) {
     const node = `node --input-type=module-typescript --eval "$(cat e2e/stack/stand-in.ts)"`;
-    const [network] = networks;
-    const standIn = `${project}-stand-in`;
+    const all = networks.map(quoted);
+    const standIn = quoted(`${project}-stand-in`);
+    const [mark, alias, container] = [`${LABEL}.project=${project}`, names.a, containerOfA].map(quoted);
     return {
       'stop-a': compose('stop', 'a'),
       'start-a': compose('start', 'a'),
@@ -122,11 +125,11 @@ export async function containerControls(
       'resume-a': compose('unpause', 'a'),
       'kill-a': compose('kill', 'a'),
       'restart-a': compose('restart', 'a'),
-      'cut-a': networks.map((name) => `docker network disconnect ${name} ${containerOfA}`).join(' && '),
-      'reconnect-a': networks
-        .map((name) => `docker network connect --alias ${names.a} ${name} ${containerOfA}`)
+      'cut-a': all.map((network) => `docker network disconnect ${network} ${container}`).join(' && '),
+      'reconnect-a': all
+        .map((network) => `docker network connect --alias ${alias} ${network} ${container}`)
         .join(' && '),
-      'replace-a': `${compose('kill', 'a')}; docker run --detach --name ${standIn} --label ${LABEL}.project=${project} --network ${network} --network-alias ${names.a} --env PORT=8080 --env BEHAVIOUR=${behaviour} node:26-trixie-slim ${node}`,
+      'replace-a': `${compose('kill', 'a')}; docker run --detach --name ${standIn} --label ${mark} --network ${all[0]} --network-alias ${alias} --env PORT=8080 --env BEHAVIOUR=${behaviour} node:26-trixie-slim ${node}`,
       'put-back-a': `docker rm --force ${standIn}; ${compose('start', 'a')}`,
       'stop-b': compose('stop', 'b'),
       'start-b': compose('start', 'b'),

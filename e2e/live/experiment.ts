@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { get } from '../stack/http.ts';
+import { quoted } from '../stack/shell.ts';
 import { ACTIONS, Refused } from './actions.ts';
 import { BEHAVIOURS } from './behaviours.ts';
 import { Caller, type Call } from './caller.ts';
@@ -305,7 +306,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       at,
       ms,
       outcome,
-      command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode '${`msg=${msg}`.replaceAll("'", "'\\''")}' localhost:${port}/call-echo`,
+      command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode ${quoted(`msg=${msg}`)} localhost:${port}/call-echo`,
       answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
       body,
       ...explain(call, logs, band, this.settings.reasons),

@@ -1,6 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import * as prettier from 'prettier';
@@ -401,10 +404,15 @@ describeInBrowser('The live page', function () {
   });
 
   describe("over a student's two commands, whose logs have no ids", () => {
+    let folder: string;
+
     before(async () => {
       const [portA, portB] = [await freePort(), await freePort()];
+      folder = join(await mkdtemp(join(tmpdir(), 'live-')), "q'$(touch made)x");
+      await mkdir(folder);
+      await copyFile(`${ROOT}e2e/live/student_pair.py`, join(folder, 'student_pair.py'));
       const of = (name: string, port: number) => [
-        ...[`--${name}`, `python3 student_pair.py ${name}`, `--${name}-dir`, `${ROOT}e2e/live`],
+        ...[`--${name}`, `python3 student_pair.py ${name}`, `--${name}-dir`, folder],
         ...[`--${name}-url`, `http://127.0.0.1:${port}`],
       ];
       live = await startLive([...of('a', portA), ...of('b', portB)]);
@@ -413,6 +421,26 @@ describeInBrowser('The live page', function () {
     after(async () => {
       await context?.close();
       expect(await live?.end()).to.equal(130);
+      await rm(dirname(folder), { recursive: true });
+    });
+
+    it("shows how A is started, whatever the folder's name", async function () {
+      if (!hasProc) this.skip(); // nobody says there who listens on a port
+      await press('Stop A');
+      await untilState('A', 'stopped');
+      const cwd = dirname(folder);
+      const terminal = spawn('sh', ['-c', (await commandOf('Start A'))!], { cwd, stdio: 'ignore' });
+      try {
+        await untilState('A', 'running');
+        expect(await send('typed')).to.include('{"echo": "typed"}');
+        expect(await readdir(cwd)).to.deep.equal([basename(folder)]);
+      } finally {
+        await press('Stop A');
+        await untilState('A', 'stopped');
+        terminal.kill();
+      }
+      await press('Start A');
+      await untilState('A', 'running');
     });
 
     it('breaks A, and shows what B answers', async () => {

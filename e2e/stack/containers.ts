@@ -9,6 +9,7 @@ import { isHealthy, untilUp } from './health.ts';
 import { ROOT, STAND_IN } from './paths.ts';
 import { resourcesOf } from './resources.ts';
 import { standInAt, type Service, type Stack } from './service.ts';
+import { quoted } from './shell.ts';
 import { until } from './until.ts';
 
 export const BASE_IMAGE = 'node:26-trixie-slim';
@@ -117,7 +118,10 @@ export class ContainerService implements Service {
   }
 
   get typed() {
-    return { start: `${this.#command} start ${this.#name}`, stop: `${this.#command} stop ${this.#name}` };
+    return {
+      start: `${this.#command} start ${quoted(this.#name)}`,
+      stop: `${this.#command} stop ${quoted(this.#name)}`,
+    };
   }
 
   async stop() {
@@ -203,7 +207,11 @@ function composeStack(
   placeOfA: Place = { service: 'service-a', port: 8080 },
   placeOfB: Place = { service: 'service-b', port: 8081 },
 ) {
-  const command = ['docker compose', `--project-name ${project}`, ...files.map((file) => `--file ${file}`)].join(' ');
+  const command = [
+    'docker compose',
+    `--project-name ${quoted(project)}`,
+    ...files.map((file) => `--file ${quoted(file)}`),
+  ].join(' ');
   const a = new ContainerService(placeOfA.service, placeOfA.port, command, compose);
   const b = new ContainerService(placeOfB.service, placeOfB.port, command, compose);
   const standIn = `${project}-stand-in`;
