@@ -37,8 +37,11 @@ export function openBrowser(): Promise<Browser> {
 }
 
 export interface Live {
-  url: string;
+  /** The link that it shows. */
+  link: string;
   port: number;
+  /** The address of what the page asks for, with the token of the link. */
+  at(path: string): string;
   /** As Ctrl-C does. Resolves to the exit code. */
   end(): Promise<number | null>;
   /** All that it has written. */
@@ -56,13 +59,15 @@ export async function startLive(args: string[] = [], env: NodeJS.ProcessEnv = {}
     'the page',
     async () => {
       if (child.exitCode !== null) throw new Error(`It ended with code ${child.exitCode}: ${output}`);
-      return output.includes('Open http://');
+      return /^Open http:.*\n/m.test(output);
     },
     START_MS,
   );
+  const link = /^Open (.*)$/m.exec(output)![1]!;
   return {
-    url: `http://localhost:${port}/`,
+    link,
     port,
+    at: (path) => new URL(`${path}${new URL(link).search}`, link).href,
     output: () => output,
     async end() {
       forget();
@@ -87,9 +92,9 @@ export function runLive(args: string[], env: NodeJS.ProcessEnv = {}): ChildProce
 export const WITHOUT_DOCKER = { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_CONTEXT: '' };
 
 /** What a page is sent first: all dots, and what the ids of the requests begin with. */
-export async function eventsOf(url: string): Promise<{ dots: Dot[]; prefix: string }> {
+export async function eventsOf({ at }: Live): Promise<{ dots: Dot[]; prefix: string }> {
   const stop = new AbortController();
-  const response = await fetch(`${url}events`, { signal: stop.signal });
+  const response = await fetch(at('/events'), { signal: stop.signal });
   let text = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
@@ -97,6 +102,6 @@ export async function eventsOf(url: string): Promise<{ dots: Dot[]; prefix: stri
   }
   stop.abort();
   const dots = JSON.parse(/event: calls\ndata: (.*)\n/.exec(text)![1]!) as Dot[];
-  const { id, n } = (await (await fetch(`${url}calls/${dots.at(-1)![0]}`)).json()) as CallView;
+  const { id, n } = (await (await fetch(at(`/calls/${dots.at(-1)![0]}`))).json()) as CallView;
   return { dots, prefix: id.slice(0, -String(n).length) };
 }

@@ -32,7 +32,6 @@ const SHOWN_HISTORY = 30;
 const BOTH: Name[] = ['a', 'b'];
 
 interface Settings {
-  instance: string;
   isOwn: boolean;
   deadlineMs: number;
   callsPerSecond: number;
@@ -255,10 +254,9 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   view(): View {
     const services = { a: this.#service('a'), b: this.#service('b') };
     const commands = this.controls.commands(this.#behaviour);
-    const { instance, isOwn, deadlineMs } = this.settings;
+    const { isOwn, deadlineMs } = this.settings;
     const isFree = !this.#busy && !this.tour.isRunning && !this.tour.isInAct;
     return {
-      instance,
       version: this.#version,
       pair: this.controls.title,
       lacks: this.controls.lacks,

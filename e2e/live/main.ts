@@ -1,9 +1,13 @@
 /** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PAIR, Unusable } from '../grade/options.ts';
+import { removeAtExit } from '../stack/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
 import { isTaken } from '../stack/ports.ts';
 import { choosePair } from './choose.ts';
@@ -42,12 +46,17 @@ function readOptions() {
   }
 }
 
-function open(url: string) {
+/** By a file that leads to the link, for its owner alone: how a browser was started is no secret on a machine. */
+function open(link: string) {
+  const folder = mkdtempSync(join(homedir(), 'two-services-live-')); // some browsers see nothing outside
+  removeAtExit(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'open.html');
+  writeFileSync(file, `<!doctype html><meta http-equiv="refresh" content="0; url=${link}">`, { mode: 0o600 });
   const [command, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start'] }[process.platform as string] ?? [
     'xdg-open',
   ];
-  const browser = spawn(command!, [...args, url], { stdio: 'ignore', detached: true });
-  browser.once('error', () => console.error(`There is no ${command} to open a browser with; open ${url} yourself.`));
+  const browser = spawn(command!, [...args, pathToFileURL(file).href], { stdio: 'ignore', detached: true });
+  browser.once('error', () => console.error(`There is no ${command} to open a browser with; open the link yourself.`));
   browser.unref();
 }
 
@@ -64,7 +73,6 @@ async function main() {
   process.stderr.write('Starting the pair…\n');
   const { controls, isOwn } = await choosePair(options);
   const experiment = await Experiment.begin(controls, {
-    instance: randomBytes(8).toString('hex'),
     isOwn,
     deadlineMs: isOwn ? DEADLINE_MS : Number(options.timeout) * 1000,
     callsPerSecond: CALLS_PER_SECOND,
@@ -77,9 +85,9 @@ async function main() {
     throw error.code === 'EADDRINUSE' ? taken : error;
   });
 
-  const url = `http://localhost:${port}`;
-  console.log(`Open ${url}`);
-  if (options.open) open(url);
+  const link = new URL(`/?token=${token}`, `http://localhost:${port}`).href;
+  console.log(`Open ${link}`);
+  if (options.open) open(link);
 }
 
 // What a signal leads to stands in e2e/stack/at-exit.ts: all that was started is removed.

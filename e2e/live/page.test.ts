@@ -68,7 +68,7 @@ describeInBrowser('The live page', function () {
     page.on('request', (request) => requests.push(request.url()));
     page.on('pageerror', ({ message }) => complaints.push(message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    await page.goto(live.url);
+    await page.goto(live.link);
     await page.getByText('live', { exact: true }).waitFor();
   }
 
@@ -104,7 +104,7 @@ describeInBrowser('The live page', function () {
     // The page's Content-Security-Policy keeps strangers' scripts out, and this one with them.
     const other = await browser.newContext({ bypassCSP: true, viewport: page.viewportSize() });
     const copy = await other.newPage();
-    await copy.goto(live.url);
+    await copy.goto(live.link);
     await copy.getByText('live', { exact: true }).waitFor();
     await copy
       .getByRole('button', { name: /^Call \d+$/ })
@@ -248,7 +248,7 @@ describeInBrowser('The live page', function () {
 
     it('is shown in the same state on a second page', async () => {
       const second = await context.newPage();
-      await second.goto(live.url);
+      await second.goto(live.link);
       await press('Stop A');
       await second.getByRole('status', { name: 'A', exact: true }).getByText('stopped').waitFor();
       await second.getByRole('button', { name: 'Start A', exact: true }).click();
@@ -316,14 +316,14 @@ describeInBrowser('The live page', function () {
       const other = await context.newPage();
       const loadMs = () => performance.getEntriesByType('navigation')[0]!.toJSON().loadEventEnd as number;
       const isQuick = async () => {
-        await other.goto(live.url);
+        await other.goto(live.link);
         await other.waitForFunction(loadMs);
         return (await other.evaluate(loadMs)) < 500;
       };
       await until('a load in half a second', isQuick, 60_000); // a busy machine may take longer, but not each time
       await other.close();
       expect(requests).to.have.length.above(10);
-      for (const url of requests) expect(url.startsWith(live.url), url).to.equal(true);
+      for (const url of requests) expect(url.startsWith(`http://localhost:${live.port}/`), url).to.equal(true);
     });
 
     it('can be toured with the keyboard alone, and axe finds no fault meanwhile', async () => {
@@ -366,7 +366,7 @@ describeInBrowser('The live page', function () {
         const shares: number[] = [];
         do {
           await page.waitForTimeout(5500);
-          const { dots } = await eventsOf(live.url);
+          const { dots } = await eventsOf(live);
           const end = Math.max(...dots.map(([, at]) => at));
           const numbers = dots.filter(([, at]) => at > end - 5000).map(([n]) => n);
           shares.push((Math.max(...numbers) - Math.min(...numbers) + 1) / (5 * perSecond));
@@ -385,20 +385,28 @@ describeInBrowser('The live page', function () {
       const other = await context.newPage();
       let tries = 0;
       await other.route(/page\/page\.ts$/, (route) => (tries++ === 0 ? route.abort() : route.continue()));
-      await other.goto(live.url);
+      await other.goto(live.link);
       await other.getByText('live', { exact: true }).waitFor();
       expect(tries).to.equal(2);
       await other.close();
     });
 
-    it('says that the server is gone when it is, and comes back with it', async () => {
+    it('can be loaded again', async () => {
+      await page.reload();
+      await page.getByText('live', { exact: true }).waitFor();
+      expect(await send('loaded again')).to.include('"echo":"loaded again"');
+    });
+
+    it('says that the server is gone when it is, and that another one has another link', async () => {
       await live.end();
       await page.getByRole('status', { name: 'Page' }).getByText('The server is gone').waitFor();
-      complaints = []; // a browser complains of each connection that is refused
       live = await startLive([], WITHOUT_DOCKER, live.port);
+      const sentence = 'The server was started again: open the link that its terminal shows now.';
+      await page.getByRole('alert').getByText(sentence, { exact: true }).waitFor();
+      await page.goto(live.link);
       await page.getByText('live', { exact: true }).waitFor();
       await untilState('A', 'running');
-      complaints = [];
+      complaints = []; // a browser complains of each connection that is refused
       expect(await send('with the new token')).to.include('"echo":"with the new token"');
     });
   });
@@ -494,13 +502,13 @@ describeInBrowser('The live page', function () {
     });
 
     it('keeps what a hostile pair writes as text, too', async () => {
-      const transcript = await (await fetch(`${live.url}transcript.md`)).text();
+      const transcript = await (await fetch(live.at('/transcript.md'))).text();
       expect(transcript).to.include("<script>document.title = 'owned'</script>");
       expect(nodesOf(await markdown(transcript)).filter(({ type }) => /html|image|link/i.test(type))).to.deep.equal([]);
       const headings = nodesOf(await markdown(transcript)).filter(({ type }) => type === 'heading');
       for (const heading of headings) expect(JSON.stringify(heading)).to.not.include('owned');
       const picture = await context.newPage();
-      await picture.goto(`${live.url}timeline.svg`);
+      await picture.goto(live.at('/timeline.svg'));
       const svg = await picture.evaluate(() => document.documentElement.outerHTML);
       expect(await picture.locator('path.mark').count()).to.be.above(0);
       expect(await picture.locator('script, image, img, a').count()).to.equal(0);
@@ -551,7 +559,7 @@ describeInBrowser('The live page', function () {
       await untilState('A', 'running');
       const lines = (await docker(['logs', `${commands.split(' ')[3]}-service-b-1`])).split('\n');
       const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
-      const { prefix, dots } = await eventsOf(live.url);
+      const { prefix, dots } = await eventsOf(live);
       const compared = dots
         .filter(([, at]) => at > start)
         .flatMap(([n, , , outcome]) => {
@@ -566,7 +574,7 @@ describeInBrowser('The live page', function () {
     it('follows a request through both logs by its id', async () => {
       const shown = await send('follow me');
       const [, id] = /x-request-id: (live-\w+-\d+)/.exec(shown)!;
-      const { logs } = (await (await fetch(`${live.url}calls/${id!.split('-')[2]}`)).json()) as CallView;
+      const { logs } = (await (await fetch(live.at(`/calls/${id!.split('-')[2]}`))).json()) as CallView;
       for (const name of ['a', 'b'] as const) {
         expect(logs[name].lines).to.have.length(1);
         expect(JSON.parse(logs[name].lines[0]!)).to.include({ request_id: id, status: 200 });

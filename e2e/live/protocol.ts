@@ -84,8 +84,6 @@ export interface TourView {
 
 /** All that a page shows, but for the calls. */
 export interface View {
-  /** A different text for each process of the server. */
-  instance: string;
   /** The higher, the newer. */
   version: number;
   /** Which pair it is, in a few words. */

@@ -28,7 +28,7 @@ if (!browserPath()) {
   const live = await startLive();
   const browser = await openBrowser();
   const page = await browser.newPage({ viewport: SIZE, deviceScaleFactor: SCALE });
-  await page.goto(live.url);
+  await page.goto(live.link);
   await act(page);
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });

@@ -2,7 +2,11 @@ import { execFile } from 'node:child_process';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { EventEmitter, once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -26,7 +30,7 @@ describe('The server of the live page', function () {
 
   before(async () => {
     live = await startLive([], WITHOUT_DOCKER);
-    token = /name="token" content="([^"]+)"/.exec(await (await fetch(live.url)).text())![1]!;
+    token = new URL(live.link).searchParams.get('token')!;
   });
   after(() => live?.end());
 
@@ -46,14 +50,70 @@ describe('The server of the live page', function () {
 
   it('answers to its own Host alone', async () => {
     for (const host of ['localhost', '127.0.0.1'])
-      expect(await ask('GET', '/', { Host: `${host}:${live.port}` })).to.equal(200);
+      expect(await ask('GET', `/?token=${token}`, { Host: `${host}:${live.port}` })).to.equal(200);
     for (const host of [
       `evil.example:${live.port}`,
       'localhost',
       'localhost:80',
       `127.0.0.1.evil.example:${live.port}`,
     ]) {
-      expect(await ask('GET', '/', { Host: host }), host).to.equal(421);
+      expect(await ask('GET', `/?token=${token}`, { Host: host }), host).to.equal(421);
+    }
+  });
+
+  it('shows the page to nobody without its link, and says where that is', async () => {
+    expect(token).to.have.length.above(30);
+    for (const query of ['', '?token=', '?token=undefined', `?token=${token}x`, `?token=${token}&token=${token}`]) {
+      const answer = await fetch(`http://localhost:${live.port}/${query}`);
+      expect(answer.status, query).to.equal(403);
+      expect(await answer.text()).to.equal('The token is missing or wrong: open the link that the terminal shows.\n');
+    }
+    expect((await fetch(live.link)).status).to.equal(200);
+  });
+
+  it('tells nothing of the pair without the token, in a header or in the address', async () => {
+    const { Host } = own();
+    for (const path of ['/events', '/calls/1', '/timeline.svg', '/transcript.md', '/nothing']) {
+      expect(await ask('GET', path, { Host }), path).to.equal(403);
+      expect(await ask('GET', `${path}?token=x`, { Host }), path).to.equal(403);
+      const known = path === '/nothing' ? 404 : 200;
+      expect(await ask('GET', path, { Host, 'X-Token': token }), path).to.equal(known);
+      expect(await ask('GET', `${path}?token=${token}`, { Host }), path).to.equal(known);
+    }
+  });
+
+  it('has no token in any file that it serves', async () => {
+    const page = await (await fetch(live.link)).text();
+    const files = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(files).to.have.length.above(10);
+    for (const path of files) {
+      const file = await (await fetch(`http://localhost:${live.port}${path}`)).text();
+      expect(file.length, path).to.be.above(100);
+      expect(file, path).to.not.include(token);
+    }
+    expect(page).to.not.include(token);
+  });
+
+  it('opens a browser by a file that others cannot read, as they see how it was started', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'live-'));
+    const seen = join(folder, 'seen');
+    await writeFile(join(folder, 'xdg-open'), `#!/bin/sh\necho "$@" > '${seen}.new' && mv '${seen}.new' '${seen}'\n`, {
+      mode: 0o700,
+    });
+    const env = { HOME: folder, PATH: `${folder}:${process.env.PATH}` };
+    const opened = await startLive(['--open'], { ...WITHOUT_DOCKER, ...env });
+    try {
+      await until('the browser', () => existsSync(seen));
+      const address = readFileSync(seen, 'utf8').trim();
+      expect(address).to.match(/^file:/);
+      const file = fileURLToPath(address);
+      expect(readFileSync(file, 'utf8')).to.include(`content="0; url=${opened.link}"`);
+      for (const path of [file, dirname(file)]) expect(statSync(path).mode & 0o077, path).to.equal(0);
+      await opened.end();
+      expect(existsSync(dirname(file))).to.equal(false);
+    } finally {
+      await opened.end();
+      await rm(folder, { recursive: true });
     }
   });
 
@@ -72,14 +132,17 @@ describe('The server of the live page', function () {
         403,
       );
     }
+    expect(await ask('POST', `/actions/stop-b?token=${good}`, { Origin, Host })).to.equal(403);
     expect(await ask('GET', '/actions/stop-b', own())).to.equal(405);
   });
 
   it("tells another site's page nothing, and can be linked to", async () => {
-    const { Host } = own();
-    expect(await ask('GET', '/events', { Host, Origin: 'http://evil.example' })).to.equal(403);
-    expect(await ask('GET', '/', { Host, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' })).to.equal(403);
-    expect(await ask('GET', '/', { Host, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' })).to.equal(200);
+    const { Host, 'X-Token': good } = own();
+    const link = `/?token=${good}`;
+    const site = { Host, 'Sec-Fetch-Site': 'cross-site' };
+    expect(await ask('GET', `/events${link.slice(1)}`, { Host, Origin: 'http://evil.example' })).to.equal(403);
+    expect(await ask('GET', link, { ...site, 'Sec-Fetch-Mode': 'no-cors' })).to.equal(403);
+    expect(await ask('GET', link, { ...site, 'Sec-Fetch-Mode': 'navigate' })).to.equal(200);
   });
 
   it('runs nothing that is not on its list', async () => {
@@ -107,16 +170,15 @@ describe('The server of the live page', function () {
 
   it('serves at most 16 pages, and another one once one has gone', async () => {
     const pages = Array.from({ length: 16 }, () => connect(live.port, '127.0.0.1'));
-    for (const page of pages) page.write(`GET /events HTTP/1.1\r\nHost: localhost:${live.port}\r\n\r\n`);
+    for (const page of pages) page.write(`GET /events?token=${token} HTTP/1.1\r\nHost: localhost:${live.port}\r\n\r\n`);
     await Promise.all(pages.map((page) => once(page, 'data')));
-    expect(await ask('GET', '/events', { Host: own().Host })).to.equal(503);
+    expect(await ask('GET', '/events', own())).to.equal(503);
     pages.pop()!.destroy();
-    await until('room for a page', async () => (await ask('GET', '/events', { Host: own().Host })) === 200);
+    await until('room for a page', async () => (await ask('GET', '/events', own())) === 200);
     for (const page of pages) page.destroy();
   });
 
   it('serves nothing but the page, whatever the path', async () => {
-    const { Host } = own();
     for (const path of [
       '/../package.json',
       '/e2e/live/page/../main.ts',
@@ -128,7 +190,7 @@ describe('The server of the live page', function () {
       '/calls/__proto__',
       '/calls/1e9',
     ]) {
-      expect(await ask('GET', path, { Host }), path).to.equal(404);
+      expect(await ask('GET', path, own()), path).to.equal(404);
     }
   });
 
@@ -241,12 +303,12 @@ describe('A page that reads slowly', () => {
     const stop = new AbortController();
     let read = 0;
     try {
-      const quick = await fetch(`http://127.0.0.1:${port}/events`, { signal: stop.signal });
+      const quick = await fetch(`http://127.0.0.1:${port}/events?token=token`, { signal: stop.signal });
       void quick.body!.pipeTo(new WritableStream({ write: (chunk) => void (read += chunk.length) })).catch(() => {});
       const slow = connect(port, '127.0.0.1')
         .on('error', () => {})
         .pause();
-      slow.write(`GET /events HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
+      slow.write(`GET /events?token=token HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
       await until('both pages', async () => (await pages()) === 2);
 
       const some = Array.from({ length: 10_000 }, (_, n): Dot => [n, Date.now(), 1.5, 0]);

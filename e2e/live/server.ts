@@ -47,14 +47,14 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 };
 
-function fileRoutes(router: Router, token: string) {
+/** What is the same for everybody, and no secret. */
+function fileRoutes(router: Router) {
   const serve = (path: string, type: string, text: string) =>
     router.get(path, (ctx) => {
       ctx.type = type;
       ctx.body = text;
     });
   const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8');
-  serve('/', 'html', PAGE.replace('{{token}}', token));
   serve('/page.css', 'css', readFileSync(`${LIVE}page/page.css`, 'utf8'));
   serve('/icon.svg', 'svg', readFileSync(`${LIVE}page/icon.svg`, 'utf8'));
   serve('/picture.css', 'css', STYLE);
@@ -66,10 +66,10 @@ function fileRoutes(router: Router, token: string) {
 }
 
 /**
- * Only to whoever was given the page by this server: to its own Host (a name that was rebound to this address is another),
- * never to another site's page, and a change only with the token. Links from elsewhere lead to the page itself.
+ * Answers to its own Host alone (a name that was rebound to this address is another), and never to another site's page. Links
+ * from elsewhere lead to the page itself.
  */
-function guard(port: number, token: string): Middleware {
+function guard(port: number): Middleware {
   const hosts = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`);
   return async (ctx, next) => {
     ctx.set(HEADERS);
@@ -80,10 +80,16 @@ function guard(port: number, token: string): Middleware {
     const isLink = ctx.method === 'GET' && ctx.path === '/' && ctx.get('Sec-Fetch-Mode') === 'navigate';
     const isForeign = (origin && origin !== `http://${host}`) || (site && !['same-origin', 'none'].includes(site));
     if (isForeign && !isLink) ctx.throw(403, 'Only the page of this server may ask this.');
-    if (ctx.method === 'POST') {
-      if (!origin) ctx.throw(403, 'A change must come from the page, with its Origin.');
-      if (!isSame(ctx.get('X-Token'), token)) ctx.throw(403, 'A change needs the token that the page was given.');
-    }
+    if (ctx.method === 'POST' && !origin) ctx.throw(403, 'A change must come from the page, with its Origin.');
+    await next();
+  };
+}
+
+/** Only for whoever has the link; in an address for what sends no headers of its own, and there for no change. */
+function needsToken(token: string): Middleware {
+  return async (ctx, next) => {
+    const given = ctx.get('X-Token') || (ctx.method === 'POST' ? '' : String(ctx.query.token));
+    if (!isSame(given, token)) ctx.throw(403, 'The token is missing or wrong: open the link that the terminal shows.');
     await next();
   };
 }
@@ -102,7 +108,8 @@ const errors: Middleware = async (ctx, next) => {
     const isRefused = error instanceof Refused;
     ctx.status = isRefused ? 409 : status;
     if (!isRefused && !expose) console.error(error);
-    ctx.body = { error: isRefused || expose ? message : 'The page has a bug; its terminal has the details.' };
+    const sentence = isRefused || expose ? message : 'The page has a bug; its terminal has the details.';
+    ctx.body = ctx.path === '/' ? `${sentence}\n` : { error: sentence }; // a person reads the one, the page the other
   }
   if (ctx.type === 'application/json') ctx.body = toJson(ctx.body);
 };
@@ -153,6 +160,10 @@ function changeRoutes(router: Router, experiment: Experiment) {
 }
 
 function readRoutes(router: Router, experiment: Experiment) {
+  router.get('/', (ctx) => {
+    ctx.type = 'html';
+    ctx.body = PAGE;
+  });
   router.get('/calls/:n', async (ctx) => {
     const call = await experiment.settledCallView(Number(ctx.params.n));
     if (!call) ctx.throw(404, 'This call is not kept any more.');
@@ -216,14 +227,15 @@ const event = (name: string, data: string) => `event: ${name}\ndata: ${data}\n\n
 
 /** The page and what it may ask, on the loopback interface alone. Rejects with the system's error when the port is taken. */
 export async function serve(experiment: Experiment, port: number, token: string): Promise<Server[]> {
-  const router = new Router();
-  fileRoutes(router, token);
+  const [files, router] = [new Router(), new Router()];
+  fileRoutes(files);
   readRoutes(router, experiment);
   changeRoutes(router, experiment);
   eventRoute(router, experiment);
   const app = new Koa();
   app.silent = true;
-  app.use(errors).use(guard(port, token)).use(router.routes()).use(router.allowedMethods());
+  app.use(errors).use(guard(port)).use(files.routes());
+  app.use(needsToken(token)).use(router.routes()).use(router.allowedMethods());
   const answer = app.callback();
   const listen = (host: string) =>
     new Promise<Server>((resolve, reject) => {

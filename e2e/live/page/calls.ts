@@ -1,7 +1,7 @@
 import { MARKS } from '../../picture/picture.ts';
 import { OUTCOMES, type CallView, type Dot } from '../protocol.ts';
 import { choose, lastDots } from './chart.ts';
-import { byId, clock, duration, element, markOf, trouble } from './dom.ts';
+import { ask, byId, clock, duration, element, markOf, trouble } from './dom.ts';
 
 const ROWS = 8;
 const EVERY_MS = 1000;
@@ -9,7 +9,7 @@ const EVERY_MS = 1000;
 /** Opens a call: what was asked and answered, what it means, and what both services wrote about it. */
 export async function followCall(n: number, hasFocus = true) {
   choose(n);
-  const response = await fetch(`/calls/${n}`).catch(() => undefined);
+  const response = await ask(`/calls/${n}`).catch(() => undefined);
   const answer = await response?.json();
   if (!response?.ok) return trouble(answer?.error ?? 'The server did not answer.');
   show(answer as CallView);

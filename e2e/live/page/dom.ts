@@ -35,13 +35,21 @@ export function markOf(outcome: string, path: string): SVGSVGElement {
   return svg;
 }
 
-const token = document.querySelector<HTMLMetaElement>('meta[name=token]')!.content;
+const token = new URLSearchParams(location.search).get('token') ?? '';
+
+/** An address with the page's token, for what sends no headers of its own: a link, an image, an event source. */
+export const withToken = (path: string) => `${path}?${new URLSearchParams({ token })}`;
+
+/** `fetch` with the page's token. */
+export function ask(path: string, options: RequestInit = {}, headers: Record<string, string> = {}) {
+  return fetch(path, { ...options, headers: { ...headers, 'X-Token': token } });
+}
 
 /** Asks the server to change something. Resolves to its answer; what it refuses is shown, and resolves to undefined. */
 export async function post(path: string, body: unknown = {}): Promise<any> {
   try {
-    const headers = { 'Content-Type': 'application/json', 'X-Token': token };
-    const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const options = { method: 'POST', body: JSON.stringify(body) };
+    const response = await ask(path, options, { 'Content-Type': 'application/json' });
     const answer = await response.json();
     trouble(response.ok ? '' : answer.error);
     return response.ok ? answer : undefined;

@@ -1,18 +1,16 @@
 import type { Dot, Entry, View } from '../protocol.ts';
 import { followCall, startLastCalls } from './calls.ts';
 import { addDots, setStill, showChart, startChart } from './chart.ts';
-import { byId, clock, element, say, trouble } from './dom.ts';
+import { ask, byId, clock, element, say, trouble, withToken } from './dom.ts';
 import { showSystem, wireSystem } from './system.ts';
 import { showTour } from './tour.ts';
 
 const AGAIN_MS = 1000;
-let instance = '';
 let version = 0;
 
 function showView(view: View) {
-  if (instance && view.instance !== instance) return location.reload(); // another server, with another token
   if (view.version < version) return; // one that was overtaken on its way
-  ({ instance, version } = view);
+  version = view.version;
   say(byId('pair'), `Break A and watch B: ${view.pair}.`);
   showSystem(view);
   showChart(view);
@@ -46,7 +44,7 @@ function setConnection(isLive: boolean) {
 
 /** Listens to the server, and again whenever it comes back. */
 function connect() {
-  const events = new EventSource('/events');
+  const events = new EventSource(withToken('/events'));
   let isAll = true;
   events.addEventListener('open', () => (isAll = true));
   events.addEventListener('view', ({ data }) => {
@@ -58,10 +56,14 @@ function connect() {
     addDots(JSON.parse(data) as Dot[], isAll);
     isAll = false;
   });
-  events.addEventListener('error', () => {
+  events.addEventListener('error', async () => {
     setConnection(false);
     setStill(true);
-    if (events.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+    if (events.readyState !== EventSource.CLOSED) return;
+    const answer = await ask('/', { method: 'HEAD' }).catch(() => undefined);
+    // Another server, whose token this page cannot know.
+    if (answer?.status === 403) trouble('The server was started again: open the link that its terminal shows now.');
+    else setTimeout(connect, AGAIN_MS);
   });
 }
 
@@ -71,7 +73,7 @@ function save(name: string, url: string) {
 
 async function savePng() {
   const image = new Image();
-  image.src = `/timeline.svg?${Date.now()}`;
+  image.src = `${withToken('/timeline.svg')}&${Date.now()}`;
   await image.decode();
   const canvas = element('canvas', { width: String(image.width * 2), height: String(image.height * 2) });
   canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height);
@@ -85,7 +87,7 @@ async function savePng() {
 startChart((n) => void followCall(n));
 startLastCalls();
 wireSystem(showView, (n) => void followCall(n, false));
-byId('keep-svg').addEventListener('click', () => save('timeline.svg', '/timeline.svg'));
+byId('keep-svg').addEventListener('click', () => save('timeline.svg', withToken('/timeline.svg')));
 byId('keep-png').addEventListener('click', () => void savePng().catch(() => trouble('The picture could not be made.')));
-byId('keep-transcript').addEventListener('click', () => save('transcript.md', '/transcript.md'));
+byId('keep-transcript').addEventListener('click', () => save('transcript.md', withToken('/transcript.md')));
 connect();
