@@ -82,6 +82,8 @@ async function main() {
   await serve(experiment, port, token).catch(async (error) => {
     experiment.end();
     await controls.stack.down();
+    if (error.code === 'EACCES')
+      throw new Unusable(`You may not listen on port ${port}; give another, from 1024 up, with --port.`);
     throw error.code === 'EADDRINUSE' ? taken : error;
   });
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { request } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { EventEmitter, once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
+import Koa from 'koa';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
@@ -21,7 +22,7 @@ import type { Experiment } from './experiment.ts';
 import { LogLines } from './log-lines.ts';
 import type { Dot } from './protocol.ts';
 import { readReasons } from './reasons.ts';
-import { serve } from './server.ts';
+import { guard, serve } from './server.ts';
 
 describe('The server of the live page', function () {
   this.timeout(60_000);
@@ -253,6 +254,35 @@ describe('The server of the live page', function () {
     expect(await other.end()).to.equal(130);
     const again = await startLive([], WITHOUT_DOCKER, port);
     await again.end();
+  });
+});
+
+describe('The guard of the live page', () => {
+  it("takes Host and Origin as a browser writes them, also on http's own port, which it leaves out", async () => {
+    const server = createServer(
+      new Koa()
+        .use(guard(80))
+        .use((ctx) => void (ctx.body = 'in'))
+        .callback(),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const statusOf = async (method: string, headers: Record<string, string>) => {
+      const [response] = await once(request({ host: '127.0.0.1', port, method, headers }).end(), 'response');
+      response.resume();
+      return response.statusCode as number;
+    };
+    try {
+      for (const name of ['localhost', '127.0.0.1', '[::1]']) {
+        expect(await statusOf('GET', { Host: name }), name).to.equal(200);
+        expect(await statusOf('POST', { Host: name, Origin: `http://${name}` }), name).to.equal(200);
+        expect(await statusOf('POST', { Host: name, Origin: `https://${name}` }), name).to.equal(403);
+        expect(await statusOf('GET', { Host: `${name}:8090` }), name).to.equal(421);
+      }
+      expect(await statusOf('GET', { Host: 'evil.example' })).to.equal(421);
+    } finally {
+      server.close();
+    }
   });
 });
 

@@ -69,8 +69,9 @@ function fileRoutes(router: Router) {
  * Answers to its own Host alone (a name that was rebound to this address is another), and never to another site's page. Links
  * from elsewhere lead to the page itself.
  */
-function guard(port: number): Middleware {
-  const hosts = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`);
+export function guard(port: number): Middleware {
+  // As browsers write them: without a port that is http's own.
+  const hosts = ['localhost', '127.0.0.1', '[::1]'].map((name) => new URL(`http://${name}:${port}`).host);
   return async (ctx, next) => {
     ctx.set(HEADERS);
     const { host } = ctx;
