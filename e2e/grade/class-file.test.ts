@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { readClass } from './class-file.ts';
 
@@ -30,6 +31,19 @@ describe("A class's file", () => {
     expect(files[5]).to.equal('ada');
   });
 
+  it('leads to another name where an id is the name that another one leads to', () => {
+    const taken = `a-b-${createHash('sha256').update('a b').digest('hex').slice(0, 8)}`;
+    const files = read(`id,folder\n${taken},f\na b,f\n`).map(({ file }) => file);
+    expect(new Set(files).size).to.equal(2);
+  });
+
+  it('may have what some scripts need, and cells of several lines', () => {
+    const names = ['می\u200cخواهم', '葛\u{e0100}城', '👩\u200d🎓', 'two\nlines'];
+    expect(read(`name,folder\n${names.map((name) => `"${name}",f\n`).join('')}`).map(({ id }) => id)).to.deep.equal(
+      names,
+    );
+  });
+
   const BAD: Record<string, [text: string | Uint8Array, sentence: RegExp]> = {
     'without students': ['id,folder\n', /^class\.csv has no row with a student\.$/],
     'that is empty': ['', /^class\.csv, row 1: there is no column id and no column name\.$|has no row/],
@@ -54,6 +68,18 @@ describe("A class's file", () => {
     'with text after a quote': ['id,folder\n1,"x" y\n', /row 2: something follows the closing quote of a cell/],
     'without a folder in a row': ['id,folder\n1, \n', /row 2: 1 has no folder\.$/],
     'without an id in a row': ['id,folder\n,x\n', /row 2: there is neither an id nor a name\.$/],
+    'with NUL in an id': [
+      'id,folder\n1,x\n2\0,x\n',
+      /^class\.csv, row 3: the column id has a character that cannot be seen \(U\+0000\); type it again\.$/,
+    ],
+    'with NUL in a command': ['id,folder,a\n1,x,y\0\n', /row 2: the column a has a character .* \(U\+0000\)/],
+    'with NUL in a folder': ['id,folder\n1,x\0\n', /row 2: the column folder has a character .* \(U\+0000\)/],
+    'with an escape in an id': ['id,folder\n\x1b[2J,x\n', /row 2: the column id has a character .* \(U\+001B\)/],
+    'with a name that turns the writing round': [
+      'id,name,folder\n1,\u202enej,x\n',
+      /row 2: the column name has a character .* \(U\+202E\)/,
+    ],
+    'with an id that looks like another': ['id,folder\n1,x\n1\u200b,x\n', /row 3: the column id .* \(U\+200B\)/],
     'that is not UTF-8': [Buffer.from([0x69, 0x64, 0x0a, 0xe9]), /^class\.csv is not UTF-8; save it as "CSV UTF-8"\.$/],
   };
   for (const [what, [text, sentence]] of Object.entries(BAD)) {

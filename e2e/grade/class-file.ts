@@ -22,6 +22,8 @@ const REASONS: Record<string, string> = {
   CSV_INVALID_CLOSING_QUOTE: 'something follows the closing quote of a cell; write "a ""b"" c" for a "b" c.',
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened here and never closed.',
 };
+/** In an id or a name; line breaks, tabs and the joiners that some scripts need are none. No other cell has NUL either. */
+const UNSEEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\r\n\u200c\u200d]]/v;
 const COLUMNS = ['id', 'name', 'folder', ...PAIR_COLUMNS];
 
 /** The rows of a class's file; throws an `Unusable` with the row's number for what is wrong with one. */
@@ -40,8 +42,13 @@ export function readClass(file: string, bytes: Uint8Array): Row[] {
   const files = new Set<string>();
   return records.map(({ record, row }) => {
     const cell = (column: string) => record[column]?.trim() ?? '';
-    const id = cell('id') || cell('name');
     const at = `, row ${row}: `;
+    for (const column of Object.keys(record)) {
+      const [unseen] = (['id', 'name'].includes(column) ? UNSEEN : /\0/).exec(cell(column)) ?? [];
+      const number = unseen?.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+      if (unseen) refuse(`${at}the column ${column} has a character that cannot be seen (U+${number}); type it again.`);
+    }
+    const id = cell('id') || cell('name');
     if (!id) refuse(`${at}there is neither an id nor a name.`);
     if (!cell('folder')) refuse(`${at}${id} has no folder.`);
     const twin = known.get(id);
@@ -94,9 +101,9 @@ function fileNameFor(id: string, taken: Set<string>): string {
     .replace(/[^\w.@-]+/g, '-')
     .replace(/^[.-]+|[.-]+$/g, '')
     .slice(0, 60);
-  const isFit = plain === id && !taken.has(id.toLowerCase());
   const hash = createHash('sha256').update(id).digest('hex').slice(0, 8);
-  const name = isFit ? id : `${plain || 'student'}-${hash}`;
+  let name = plain === id ? id : `${plain || 'student'}-${hash}`;
+  while (taken.has(name.toLowerCase())) name += `-${hash}`;
   taken.add(name.toLowerCase());
   return name;
 }
