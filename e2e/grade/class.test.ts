@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
+import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
 
@@ -169,6 +170,20 @@ describe('npm run grade -- --class', function () {
       stderr: 'Interrupted; the same command goes on with the 1 that are left.\n',
     });
     await expectNothingLeft();
+  });
+
+  describeWithDocker('with several rows at a time', () => {
+    it('has the outcomes of all, also of those that end together', async () => {
+      const ids = Array.from('abcdefghij');
+      await writeClass(Object.fromEntries(ids.map((id) => [id, undefined])));
+      const { code, stdout, stderr } = await run('--jobs', '5', '--isolate');
+      expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
+      expect(stdout.match(/^\d+\/10/gm)).to.deep.equal(ids.map((_, index) => `${index + 1}/10`));
+      expect(grades().map(({ id }) => id)).to.deep.equal(ids);
+      expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 could not be graded.');
+      expect(readdirSync(out).sort()).to.deep.equal(['grades.csv', 'index.html', 'students']);
+      await expectNothingLeft();
+    });
   });
 
   it('says in one sentence why it cannot begin', async () => {

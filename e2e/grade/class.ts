@@ -7,7 +7,7 @@ import { ROOT } from '../stack/paths.ts';
 import { until } from '../stack/until.ts';
 import { readClass, type Row } from './class-file.ts';
 import { classPage, notGradedPage } from './class-page.ts';
-import { writeWhole } from './files.ts';
+import { DRAFT, writeWhole } from './files.ts';
 import type { Result } from './grade.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess } from './grading-process.ts';
@@ -33,7 +33,6 @@ interface Kept {
 
 const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 const MAX_REPORT_BYTES = 32 * 1024 * 1024;
-const UNFINISHED = '.unfinished-';
 
 /**
  * Grades the rows of the class's file that are not finished, each by a process of its own, and keeps `grades.csv` and the
@@ -58,6 +57,8 @@ class ClassRun {
   readonly #running = new Map<Row, GradingProcess | undefined>();
   /** How long each row took that this run has graded. */
   readonly #times: number[] = [];
+  /** The table and the page of the class are written one after another, the newest state last. */
+  #writing = Promise.resolve();
   #isStopping = false;
 
   private constructor(rows: Row[], options: Options, grader: string, showProgress: (text: string) => void) {
@@ -138,12 +139,13 @@ class ClassRun {
 
   /** Waits for what a run that was cut off left at work, which ends by itself, and removes its drafts. */
   async #clearUp() {
-    const students = join(this.#out, 'students');
-    for (const name of await readdir(students)) {
-      if (!name.startsWith(UNFINISHED)) continue;
-      const pid = Number(await readFile(join(students, name, 'pid'), 'utf8').catch(() => ''));
-      await until('a run that was cut off', async () => !pid || !isAlive(pid), 60_000).catch(() => {});
-      await rm(join(students, name), { recursive: true, force: true });
+    for (const folder of [this.#out, join(this.#out, 'students')]) {
+      for (const name of await readdir(folder)) {
+        if (!name.startsWith(DRAFT)) continue;
+        const pid = Number(await readFile(join(folder, name, 'pid'), 'utf8').catch(() => ''));
+        await until('a run that was cut off', async () => !pid || !isAlive(pid), 60_000).catch(() => {});
+        await rm(join(folder, name), { recursive: true, force: true });
+      }
     }
   }
 
@@ -158,14 +160,19 @@ class ClassRun {
     }
     this.#running.delete(row);
     if (this.#isStopping && !outcome.scores) return; // it was cut short
-    this.#outcomes.set(row, outcome);
+    const { size } = this.#outcomes.set(row, outcome);
+    this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+    this.#showProgress('');
+    console.log(`${size}/${this.#rows.length}  ${row.id}: ${summary(outcome)}${this.#timeLeft(', ')}`);
+  }
+
+  async #write() {
     const finished = this.#rows.flatMap((row) =>
       this.#outcomes.has(row) ? [{ row, ...this.#outcomes.get(row)! }] : [],
     );
     await writeWhole(join(this.#out, 'grades.csv'), gradesCsv(finished));
     await writeWhole(join(this.#out, 'index.html'), classPage(finished, this.#rows.length));
-    this.#showProgress('');
-    console.log(`${this.#outcomes.size}/${this.#rows.length}  ${row.id}: ${summary(outcome)}${this.#timeLeft(', ')}`);
   }
 
   async #outcomeOf(row: Row): Promise<Outcome> {
@@ -185,7 +192,7 @@ class ClassRun {
     if (kept?.keys.includes(key) && existsSync(page)) return { ...kept.outcome, ms: 0 };
 
     const start = performance.now();
-    const drafts = await mkdtemp(join(this.#out, 'students', UNFINISHED));
+    const drafts = await mkdtemp(join(this.#out, 'students', DRAFT));
     try {
       const [json, proof] = [join(drafts, 'report.json'), join(drafts, 'proof')];
       const outputs = [`--name=${row.name}`, `--json=${json}`, `--proof=${proof}`];
