@@ -11,6 +11,7 @@ import { expect } from 'chai';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
+import { identityOf } from './grading-process.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const FAULTY_PAIR = fileURLToPath(new URL('faulty-pair.ts', import.meta.url));
@@ -62,6 +63,16 @@ describe('npm run grade -- --class', function () {
 
   const grades = () => parse<Record<string, string>>(readFileSync(join(out, 'grades.csv')), { columns: true });
   const gradeOf = (id: string) => grades().find((row) => row.id === id)!;
+
+  /** The processes that grade a row now, as their drafts name them. */
+  async function atWork(rows: number): Promise<string[]> {
+    const students = join(out, 'students');
+    return until(`${rows} to be at work`, async () => {
+      const files = existsSync(students) ? readdirSync(students).map((name) => join(students, name, 'process')) : [];
+      const found = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
+      return found.length === rows && found.every((process) => identityOf(parseInt(process)) === process) && found;
+    });
+  }
 
   async function expectNothingLeft() {
     expect(await Promise.all(ports.map(isTaken))).to.deep.equal([false, false]);
@@ -172,6 +183,38 @@ describe('npm run grade -- --class', function () {
     await expectNothingLeft();
   });
 
+  it('has its folder for itself, until it ends, however that is', async () => {
+    await writeClass({ only: ['sleep 1000', 'sleep 1000'] });
+    const twins = [start(), start()];
+    const refused = await Promise.race(twins.map(({ end }) => end));
+    const stderr = `Another run is at work in ${out}; wait for its end, or name another folder (--out).\n`;
+    expect(refused).to.deep.equal({ code: 2, stdout: '', stderr });
+    const [grading] = await atWork(1);
+    expect((await run()).stderr).to.equal(stderr);
+
+    const { child, end } = twins.find(({ child }) => child.exitCode === null)!;
+    child.kill('SIGKILL');
+    await end;
+    const next = start();
+    await until('the next to be at work', async () => (await atWork(1))[0] !== grading, 30_000);
+    next.child.kill('SIGINT');
+    expect((await next.end).stderr).to.match(/^Interrupted; /);
+    await expectNothingLeft();
+  });
+
+  it('does not wait for a process that only has the number of an old one', async () => {
+    await writeClass({ gone: undefined });
+    const draft = join(out, 'students', '.unfinished-1');
+    await mkdir(draft, { recursive: true });
+    await writeFile(join(draft, 'process'), `${process.pid} 1`);
+    await writeFile(join(out, '.unfinished-2'), 'id,name');
+    const start = performance.now();
+    expect((await run()).code).to.equal(1);
+    expect(performance.now() - start).to.be.below(30_000);
+    expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
+    await expectNothingLeft();
+  });
+
   describeWithDocker('with several rows at a time', () => {
     it('has the outcomes of all, also of those that end together', async () => {
       const ids = Array.from('abcdefghij');
@@ -181,7 +224,7 @@ describe('npm run grade -- --class', function () {
       expect(stdout.match(/^\d+\/10/gm)).to.deep.equal(ids.map((_, index) => `${index + 1}/10`));
       expect(grades().map(({ id }) => id)).to.deep.equal(ids);
       expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 could not be graded.');
-      expect(readdirSync(out).sort()).to.deep.equal(['grades.csv', 'index.html', 'students']);
+      expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
       await expectNothingLeft();
     });
   });

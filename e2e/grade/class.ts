@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { dockerProblem } from '../stack/containers.ts';
 import { ROOT } from '../stack/paths.ts';
@@ -10,7 +10,8 @@ import { classPage, notGradedPage } from './class-page.ts';
 import { DRAFT, writeWhole } from './files.ts';
 import type { Result } from './grade.ts';
 import { gradesCsv } from './grades-csv.ts';
-import { GradingProcess } from './grading-process.ts';
+import { GradingProcess, identityOf } from './grading-process.ts';
+import { lock } from './lock.ts';
 import { numberIn, pairArguments, path, Unusable, type Options } from './options.ts';
 import { duration, meetsLab, type Report } from './report.ts';
 import { readRubric } from './rubric-file.ts';
@@ -111,6 +112,7 @@ class ClassRun {
   }
 
   async toItsEnd(): Promise<number> {
+    using _ = lock(this.#out);
     const stop = () => {
       this.#isStopping = true;
       for (const grading of this.#running.values()) grading?.stop();
@@ -142,8 +144,9 @@ class ClassRun {
     for (const folder of [this.#out, join(this.#out, 'students')]) {
       for (const name of await readdir(folder)) {
         if (!name.startsWith(DRAFT)) continue;
-        const pid = Number(await readFile(join(folder, name, 'pid'), 'utf8').catch(() => ''));
-        await until('a run that was cut off', async () => !pid || !isAlive(pid), 60_000).catch(() => {});
+        const grading = await readFile(join(folder, name, 'process'), 'utf8').catch(() => '');
+        const hasEnded = async () => identityOf(parseInt(grading)) !== grading;
+        if (grading) await until('a row that was cut off', hasEnded, 60_000).catch(() => {});
         await rm(join(folder, name), { recursive: true, force: true });
       }
     }
@@ -198,7 +201,7 @@ class ClassRun {
       const outputs = [`--name=${row.name}`, `--json=${json}`, `--proof=${proof}`];
       const grading = new GradingProcess(folder, [...args, ...this.#rubric.args, ...outputs]);
       this.#running.set(row, grading);
-      await writeFile(join(drafts, 'pid'), String(grading.pid));
+      writeFileSync(join(drafts, 'process'), identityOf(grading.pid) ?? '');
       if (this.#isStopping) grading.stop();
       const { code, said, isLate } = await grading.end(this.#limitMs);
       const ms = Math.round(performance.now() - start);
@@ -277,12 +280,4 @@ const hash = (value: unknown) => createHash('sha256').update(JSON.stringify(valu
 
 function isFolder(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
