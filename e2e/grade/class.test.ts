@@ -1,7 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -165,6 +165,10 @@ describe('npm run grade -- --class', function () {
     await writeFile(join(dir, 'class.csv'), table.split('\r\n').slice(0, 2).join('\r\n'));
     expect((await run('--rubric', 'rubric.json')).stdout).to.match(/^1\/1 .* in \d+ s/);
     expect(gradeOf('first')['lab max']).to.equal('21');
+
+    // A grade whose page is no longer there does not come back without it.
+    expect((await run('--rubric', 'rubric.json', '--b-dir', '..')).stdout).to.contain('not graded: The option --b-dir');
+    expect(existsSync(join(out, 'students', 'first.json'))).to.equal(false);
   });
 
   it('stops when told to, and leaves nothing running', async () => {
@@ -190,6 +194,8 @@ describe('npm run grade -- --class', function () {
     const stderr = `Another run is at work in ${out}; wait for its end, or name another folder (--out).\n`;
     expect(refused).to.deep.equal({ code: 2, stdout: '', stderr });
     const [grading] = await atWork(1);
+    const args = execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(parseInt(grading!))], { encoding: 'utf8' });
+    expect(args).to.contain(` --folder=${join(dir, 'of-only')} `);
     expect((await run()).stderr).to.equal(stderr);
 
     const { child, end } = twins.find(({ child }) => child.exitCode === null)!;
@@ -215,6 +221,24 @@ describe('npm run grade -- --class', function () {
     await expectNothingLeft();
   });
 
+  it('grades nothing from outside of the folder of a row', async () => {
+    await writeClass({ ada: [CRASH, CRASH], ben: [CRASH, CRASH] });
+    await mkdir(join(dir, 'of-ada', 'b'));
+    await symlink('../of-ada', join(dir, 'of-ben', 'b'));
+    await symlink('of-ada', join(dir, 'of-link'));
+    const rows = ['ada,of-ada,b', 'ben,of-ben,b', 'up,of-ada,../of-ben', 'link,of-link/,', 'all,.,of-ada'];
+    await writeFile(join(dir, 'class.csv'), `id,folder,b-dir\n${rows.join('\n')}\n`);
+    expect((await run('--a', CRASH, '--b', CRASH)).code).to.equal(1);
+    const [ada, ...others] = grades().map(({ reason }) => reason);
+    expect(ada).to.match(/^Neither service can be started/);
+    expect(others).to.deep.equal([
+      `The option --b-dir leads out of the folder of-ben, to ${join(dir, 'of-ada')}; name what is inside of it.`,
+      `The option --b-dir leads out of the folder of-ada, to ${join(dir, 'of-ben')}; name what is inside of it.`,
+      'The folder of-link/ is a symbolic link; name the folder itself.',
+      'The folder . holds the grades of the class, too; keep these in another one (--out).',
+    ]);
+  });
+
   describeWithDocker('with several rows at a time', () => {
     it('has the outcomes of all, also of those that end together', async () => {
       const ids = Array.from('abcdefghij');
@@ -226,6 +250,19 @@ describe('npm run grade -- --class', function () {
       expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 could not be graded.');
       expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
       await expectNothingLeft();
+    });
+
+    it('keeps a Compose file to the folder of its row', async () => {
+      await writeClass({ ada: ['', ''], ben: ['', ''] });
+      await symlink('../class.csv', join(dir, 'of-ben', 'compose.yml'));
+      await writeFile(join(dir, 'class.csv'), 'id,folder,compose\nada,of-ada,../class.csv\nben,of-ben,\n');
+      await run('--jobs', '2');
+      for (const { id, reason } of grades()) {
+        const place = join(dir, 'class.csv');
+        expect(reason).to.equal(
+          `The option --compose leads out of the folder of-${id}, to ${place}; name what is inside of it.`,
+        );
+      }
     });
   });
 
@@ -241,6 +278,7 @@ describe('npm run grade -- --class', function () {
     expect(await sentence('--junit', 'x.xml')).to.equal(
       '--junit is for one pair; leave it out, or leave --class out.\n',
     );
+    expect(await sentence('--folder', '.')).to.equal('--folder is for one pair; leave it out, or leave --class out.\n');
     expect(await sentence('--limit', 'soon')).to.match(/^--limit is soon; it must be more than 0 .*\n$/);
     await writeFile(join(dir, 'class.csv'), 'id\n1\n');
     expect(await sentence()).to.equal('class.csv, row 1: there is no column folder.\n');

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { printable } from '../spec/pair.ts';
 import { dockerProblem } from '../stack/containers.ts';
 import { ROOT } from '../stack/paths.ts';
 import { until } from '../stack/until.ts';
 import { readClass, type Row } from './class-file.ts';
 import { classPage, notGradedPage } from './class-page.ts';
 import { DRAFT, writeWhole } from './files.ts';
+import { leadsOut } from './folder.ts';
 import type { Result } from './grade.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess, identityOf } from './grading-process.ts';
@@ -78,7 +80,7 @@ class ClassRun {
   }
 
   static async from(options: Options, showProgress: (text: string) => void): Promise<ClassRun> {
-    const foreign = (['name', 'json', 'proof', 'junit', 'gradescope'] as const).find((name) => options[name]);
+    const foreign = (['folder', 'name', 'json', 'proof', 'junit', 'gradescope'] as const).find((name) => options[name]);
     if (foreign) throw new Unusable(`--${foreign} is for one pair; leave it out, or leave --class out.`);
     if (!options.out) throw new Unusable('--out is missing: the folder for the grades of the class.');
     const bytes = await readFile(path(options.class!)).catch(({ code }) => {
@@ -180,12 +182,9 @@ class ClassRun {
 
   async #outcomeOf(row: Row): Promise<Outcome> {
     const folder = resolve(this.#from, row.folder);
-    if (!isFolder(folder)) return this.#notGraded(row, `There is no folder ${row.folder}.`, 0);
     const args = this.#argumentsFor(row);
-    if (!args) {
-      const reason = `The row has no commands, and the folder ${row.folder} no Compose file.`;
-      return this.#notGraded(row, reason, 0);
-    }
+    const obstacle = this.#obstacle(row, folder, args);
+    if (obstacle || !args) return this.#notGraded(row, obstacle!, 0);
     const keyNow = async () =>
       hash([this.#grader, args, this.#rubric.text, row.name, this.#limitMs, (await sourcesOf([folder])).hash]);
     const key = await keyNow();
@@ -198,7 +197,7 @@ class ClassRun {
     const drafts = await mkdtemp(join(this.#out, 'students', DRAFT));
     try {
       const [json, proof] = [join(drafts, 'report.json'), join(drafts, 'proof')];
-      const outputs = [`--name=${row.name}`, `--json=${json}`, `--proof=${proof}`];
+      const outputs = [`--folder=${folder}`, `--name=${row.name}`, `--json=${json}`, `--proof=${proof}`];
       const grading = new GradingProcess(folder, [...args, ...this.#rubric.args, ...outputs]);
       this.#running.set(row, grading);
       writeFileSync(join(drafts, 'process'), identityOf(grading.pid) ?? '');
@@ -229,8 +228,26 @@ class ClassRun {
     }
   }
 
-  async #notGraded(row: Row, reason: string, ms: number): Promise<Outcome> {
-    await writeWhole(join(this.#out, 'students', `${row.file}.html`), notGradedPage(row.name, reason));
+  /** Why a row cannot be graded, where that can be seen beforehand. */
+  #obstacle({ folder: name }: Row, folder: string, args: string[] | undefined): string | undefined {
+    if (!isFolder(folder)) return `There is no folder ${name}.`;
+    if (lstatSync(folder).isSymbolicLink()) return `The folder ${name} is a symbolic link; name the folder itself.`;
+    if (!leadsOut(folder, this.#out))
+      return `The folder ${name} holds the grades of the class, too; keep these in another one (--out).`;
+    if (!args) return `The row has no commands, and the folder ${name} no Compose file.`;
+    for (const arg of args) {
+      const [, option, path] = /^(--a-dir|--b-dir|--compose)=(.*)/s.exec(arg) ?? [];
+      const place = option && leadsOut(folder, path!);
+      if (place) return `The option ${option} leads out of the folder ${name}, to ${place}; name what is inside of it.`;
+    }
+    return;
+  }
+
+  async #notGraded(row: Row, why: string, ms: number): Promise<Outcome> {
+    const reason = printable(why, 1000);
+    const base = join(this.#out, 'students', row.file);
+    await rm(`${base}.json`, { force: true }); // of an earlier grade, whose page goes now
+    await writeWhole(`${base}.html`, notGradedPage(row.name, reason));
     return { isMet: false, results: [], reason, ms };
   }
 

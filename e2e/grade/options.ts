@@ -22,6 +22,7 @@ address in SERVICE_A_URL.
   --isolate [IMAGE]        both commands in containers without a network outside, with little to use up;
                            by the languages' usual images if none is named. Without it, commands
                            can do all that you can: it is no sandbox
+  --folder DIR             the work that is handed in; nothing outside of it is used
   --setup CMD              run before the start, in the innermost folder that holds both services
   --setup-limit MINUTES    how long that may take (5)
   --timeout SECONDS        how long B may take to answer while A hangs (5)
@@ -64,6 +65,9 @@ export const PAIR = {
   ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' } },
 };
 
+/** For one pair alone: each row of a class has a folder. */
+const FOLDER = { folder: text };
+
 /** What is made of the grade. */
 const OUTPUT = { rubric: text, name: text, json: text, proof: text, junit: text, gradescope: text };
 
@@ -76,7 +80,7 @@ export const PAIR_COLUMNS = Object.entries(PAIR).flatMap(([name, { type }]) => (
 export function readOptions(args: string[]) {
   try {
     const flags = { help: { type: 'boolean', short: 'h' }, 'print-rubric': { type: 'boolean' } } as const;
-    const options = { ...PAIR, ...OUTPUT, ...CLASS, ...flags };
+    const options = { ...PAIR, ...FOLDER, ...OUTPUT, ...CLASS, ...flags };
     // Its value may be left out.
     const isBare = (arg: string, next = '-') => arg === '--isolate' && next.startsWith('-');
     const whole = args.map((arg, index) => (isBare(arg, args[index + 1]) ? '--isolate=' : arg));
@@ -88,7 +92,7 @@ export function readOptions(args: string[]) {
 
 export type Options = ReturnType<typeof readOptions>;
 /** Those that say which pair it is. */
-export type PairOptions = Pick<Options, keyof typeof PAIR>;
+export type PairOptions = Pick<Options, keyof typeof PAIR | keyof typeof FOLDER>;
 
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
