@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { readClass } from './class-file.ts';
+import { pairArguments, readOptions } from './options.ts';
 
 const read = (text: string | Uint8Array) => readClass('class.csv', Buffer.from(text as string));
 
@@ -85,4 +86,28 @@ describe("A class's file", () => {
   for (const [what, [text, sentence]] of Object.entries(BAD)) {
     it(`${what} is refused in one sentence`, () => expect(() => read(text)).to.throw(sentence));
   }
+});
+
+describe('The options of a row', () => {
+  const argumentsOf = (forAll: string[], ofRow: Record<string, string>) =>
+    pairArguments(readOptions(forAll), ofRow).filter((arg) => !/limit|timeout/.test(arg));
+
+  it('are its own, and for what it leaves out those for all', () => {
+    const forAll = ['--a', 'x', '--b', 'y', '--isolate', 'python:3', '--a-dir', 'a'];
+    expect(argumentsOf(forAll, { a: 'own' })).to.have.members(['--a=own', '--b=y', '--a-dir=a', '--isolate=python:3']);
+  });
+
+  it('isolate a Compose file, too, which has images of its own', () => {
+    const compose = '--compose=c.yml';
+    expect(argumentsOf(['--isolate', 'python:3', '--a', 'x'], { compose: 'c.yml' })).to.have.members([
+      compose,
+      '--isolate=',
+    ]);
+    expect(argumentsOf(['--isolate', compose], {})).to.have.members([compose, '--isolate=']);
+    expect(argumentsOf([], { compose: 'c.yml', isolate: 'python:3' })).to.have.members([compose, '--isolate=']);
+    expect(argumentsOf(['--isolate', 'python:3', compose], { a: 'x', b: 'y' })).to.have.members([
+      ...['--a=x', '--b=y', '--isolate=python:3'],
+    ]);
+    expect(argumentsOf([], { compose: 'c.yml' })).to.deep.equal([compose]);
+  });
 });

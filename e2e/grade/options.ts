@@ -96,15 +96,17 @@ export type PairOptions = Pick<Options, keyof typeof PAIR | keyof typeof FOLDER>
 
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
- * Compose file of its own takes no commands from them, and the other way round.
+ * Compose file of its own takes no commands from them, and the other way round. An image is for commands alone.
  */
 export function pairArguments(forAll: Options, ofRow: Record<string, string>): string[] {
   const isForeign = (name: string) =>
-    (ofRow.compose !== undefined && /^(?:[ab](?:$|-dir|-url)|isolate$)/.test(name)) ||
+    (ofRow.compose !== undefined && /^[ab](?:$|-dir|-url)/.test(name)) ||
     ((ofRow.a ?? ofRow.b) !== undefined && /^compose$|-service$|-port$/.test(name));
+  const valueOf = (name: string) => ofRow[name] ?? (isForeign(name) ? undefined : forAll[name as keyof typeof PAIR]);
+  const isCompose = valueOf('compose') !== undefined;
   return Object.keys(PAIR).flatMap((name) => {
-    const value = ofRow[name] ?? (isForeign(name) ? undefined : forAll[name as keyof typeof PAIR]);
-    return value === undefined ? [] : [typeof value === 'string' ? `--${name}=${value}` : `--${name}`];
+    const value = valueOf(name);
+    return value === undefined ? [] : [`--${name}=${name === 'isolate' && isCompose ? '' : value}`];
   });
 }
 
