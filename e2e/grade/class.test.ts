@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
+import { docker } from '../stack/containers.ts';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
@@ -16,6 +17,7 @@ import { identityOf } from './grading-process.ts';
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const FAULTY_PAIR = fileURLToPath(new URL('faulty-pair.ts', import.meta.url));
 const NODE = `exec '${process.execPath}' faulty-pair.ts`;
+const PROJECT = `class-${process.pid}`;
 const CRASH = 'echo "it broke here"; exit 3';
 
 describe('npm run grade -- --class', function () {
@@ -54,7 +56,8 @@ describe('npm run grade -- --class', function () {
   } {
     const urls = ports.map((port, index) => `--${'ab'[index]}-url=http://127.0.0.1:${port}`);
     const given = ['--class', 'class.csv', '--out', 'report', '--timeout', '1', ...urls, ...args];
-    const child = spawn(process.execPath, [MAIN, ...given], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, COMPOSE_PROJECT_NAME: PROJECT };
+    const child = spawn(process.execPath, [MAIN, ...given], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const written = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
     return { child, end: written.then(([stdout, stderr, [code]]) => ({ code, stdout, stderr })) };
   }
@@ -119,10 +122,10 @@ describe('npm run grade -- --class', function () {
       bomb: [bomb, bomb],
       crash: [CRASH, `${NODE} b`],
     });
-    const { code } = await run('--limit', '0.1');
+    const { code } = await run('--limit', '0.2');
     expect(code).to.equal(1);
-    expect(gradeOf('endless').reason).to.equal('It was not finished after 6 s.');
-    expect(gradeOf('bomb').reason).to.equal('It was not finished after 6 s.');
+    expect(gradeOf('endless').reason).to.equal('It was not finished after 12 s.');
+    expect(gradeOf('bomb').reason).to.equal('It was not finished after 12 s.');
     expect(gradeOf('crash').outcome).to.equal('not met');
     await expectNothingLeft();
   });
@@ -263,6 +266,25 @@ describe('npm run grade -- --class', function () {
           `The option --compose leads out of the folder of-${id}, to ${place}; name what is inside of it.`,
         );
       }
+    });
+
+    it('leaves nothing behind when it is killed', async () => {
+      await writeClass({ ada: ['node x', 'node y'], ben: ['node x', 'node y'] });
+      const left = async (kind: string[]) => docker([...kind, '--quiet', '--filter', `name=${PROJECT}`]);
+      const { child, end } = start('--jobs', '2', '--isolate', '--setup', 'sleep 1000');
+      const gradings = await atWork(2);
+      const setups = () => docker(['ps', '--quiet', '--filter', `name=${PROJECT}-.*-setup`]);
+      await until('both setups to run', async () => (await setups()).includes('\n'), 60_000, 200);
+      child.kill('SIGKILL');
+      await end;
+      const areGone = async () => gradings.every((process) => identityOf(parseInt(process)) !== process);
+      await until('the gradings to end', areGone, 60_000);
+      for (const kind of [
+        ['ps', '--all'],
+        ['volume', 'ls'],
+        ['network', 'ls'],
+      ])
+        expect(await left(kind)).to.equal('');
     });
   });
 
