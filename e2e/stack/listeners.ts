@@ -1,0 +1,58 @@
+/** Who listens on which port of this machine, as Linux shows it in /proc (proc_pid_fd(5), proc_net(5)); elsewhere, nothing is found. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+interface Listener {
+  port: number;
+  /** The number of its socket, which no other socket has. */
+  inode: string;
+}
+
+/** What listens, in the text of a table like /proc/net/tcp. */
+export function listenersIn(table: string): Listener[] {
+  const rows = table.split('\n').map((row) => row.trim().split(/\s+/));
+  const listening = rows.filter(([, , , state]) => state === '0A');
+  return listening.map((row) => ({ port: parseInt(row[1]!.split(':').at(-1)!, 16), inode: row[9]! }));
+}
+
+const listeners = () =>
+  ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersIn(attempt(() => readFileSync(table, 'latin1'), '')));
+
+/** Another text each time that a program begins to listen on the port; undefined while none does. */
+export const listenerOn = (port: number) =>
+  listeners()
+    .flatMap((each) => (each.port === port ? [each.inode] : []))
+    .sort()
+    .join(' ') || undefined;
+
+/** The ports that some processes listen on. */
+export function portsOf(pids: number[]): number[] {
+  const sockets = new Set(pids.flatMap(socketsOf));
+  return [...new Set(listeners().flatMap(({ port, inode }) => (sockets.has(inode) ? [port] : [])))];
+}
+
+/** The processes that listen on a port, of those in `among` or, without it, of all that can be seen. */
+export function ownersOf(port: number, among?: number[]): number[] {
+  const inodes = listeners().flatMap((each) => (each.port === port ? [each.inode] : []));
+  if (inodes.length === 0) return [];
+  return (among ?? allPids()).filter((pid) => socketsOf(pid).some((inode) => inodes.includes(inode)));
+}
+
+const allPids = () =>
+  attempt(() => readdirSync('/proc'), [])
+    .map(Number)
+    .filter((pid) => pid > 1);
+
+function socketsOf(pid: number): string[] {
+  const files = attempt(() => readdirSync(`/proc/${pid}/fd`), []);
+  const links = files.map((file) => attempt(() => readlinkSync(`/proc/${pid}/fd/${file}`), ''));
+  return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+}
+
+/** Processes end while they are looked at, and others' are not shown. */
+function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
