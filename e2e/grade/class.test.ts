@@ -12,7 +12,7 @@ import { docker } from '../stack/containers.ts';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
-import { identityOf } from './grading-process.ts';
+import { identityOf } from '../stack/owner.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const FAULTY_PAIR = fileURLToPath(new URL('faulty-pair.ts', import.meta.url));
@@ -87,19 +87,21 @@ describe('npm run grade -- --class', function () {
       crash: [CRASH, `${NODE} b`],
       gone: undefined,
       missing: [`${NODE} a`, 'no-such-command'],
+      'a killer of its parent': [`setsid ${NODE.replace('exec ', '')} a & kill -9 $PPID; exit 4`, CRASH],
       sound: [`${NODE} a`, `${NODE} b`],
       '../=evil<b>': [`${NODE} a`, CRASH],
     });
     const { code, stdout, stderr } = await run();
     expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
     expect(stdout).to.match(
-      /^1\/5  crash: not met, .*, about .* left\n2\/5  gone: not graded: There is no folder of-gone\./,
+      /^1\/6  crash: not met, .*, about .* left\n2\/6  gone: not graded: There is no folder of-gone\./,
     );
-    expect(stdout).to.match(/\n1 meet the lab's requirements, 2 do not, 2 were not graded\.\n/);
+    expect(stdout).to.match(/\n1 meet the lab's requirements, 3 do not, 2 were not graded\.\n/);
     expect(grades().map(({ id, outcome }) => [id, outcome])).to.deep.equal([
       ['crash', 'not met'],
       ['gone', 'not graded'],
       ['missing', 'not graded'],
+      ['a killer of its parent', 'not met'],
       ['sound', 'met'],
       ['../=evil<b>', 'not met'],
     ]);

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path';
 import { printable } from '../spec/pair.ts';
 import { dockerProblem } from '../stack/containers.ts';
+import { identityOf } from '../stack/owner.ts';
 import { ROOT } from '../stack/paths.ts';
 import { until } from '../stack/until.ts';
 import { readClass, type Row } from './class-file.ts';
@@ -12,9 +13,9 @@ import { DRAFT, writeWhole } from './files.ts';
 import { leadsOut } from './folder.ts';
 import type { Result } from './grade.ts';
 import { gradesCsv } from './grades-csv.ts';
-import { GradingProcess, identityOf } from './grading-process.ts';
+import { GradingProcess } from './grading-process.ts';
 import { lock } from './lock.ts';
-import { numberIn, pairArguments, path, Unusable, type Options } from './options.ts';
+import { numberIn, pairArguments, path, Ungradable, Unusable, type Options } from './options.ts';
 import { duration, meetsLab, type Report } from './report.ts';
 import { readRubric } from './rubric-file.ts';
 import { sourcesOf } from './sources.ts';
@@ -87,8 +88,7 @@ class ClassRun {
       throw new Unusable(`The class's file ${options.class} cannot be read (${code}).`);
     });
     const rows = readClass(options.class!, bytes);
-    const parts = ['grade', 'spec', 'stack'].map((part) => `${ROOT}e2e/${part}`);
-    const grader = (await sourcesOf(parts)).hash;
+    const grader = (await sourcesOf(`${ROOT}e2e`)).hash;
     const run = new ClassRun(rows, options, grader, showProgress);
     run.#check();
     await mkdir(join(run.#out, 'students'), { recursive: true }).catch(({ message }) => {
@@ -161,7 +161,8 @@ class ClassRun {
     try {
       outcome = await this.#outcomeOf(row);
     } catch (error) {
-      outcome = await this.#notGraded(row, `The grader failed: ${(error as Error).message}`, 0);
+      const { message } = error as Error;
+      outcome = await this.#notGraded(row, error instanceof Ungradable ? message : `The grader failed: ${message}`, 0);
     }
     this.#running.delete(row);
     if (this.#isStopping && !outcome.scores) return; // it was cut short
@@ -186,7 +187,7 @@ class ClassRun {
     const obstacle = this.#obstacle(row, folder, args);
     if (obstacle || !args) return this.#notGraded(row, obstacle!, 0);
     const keyNow = async () =>
-      hash([this.#grader, args, this.#rubric.text, row.name, this.#limitMs, (await sourcesOf([folder])).hash]);
+      hash([this.#grader, args, this.#rubric.text, row.name, this.#limitMs, (await sourcesOf(folder)).hash]);
     const key = await keyNow();
     const record = join(this.#out, 'students', `${row.file}.json`);
     const page = join(this.#out, 'students', `${row.file}.html`);
@@ -219,9 +220,9 @@ class ClassRun {
         const reason = report?.reason ?? (late || said || `The grader ended with code ${code}.`);
         outcome = await this.#notGraded(row, reason, ms);
       }
-      // A build may have left files among the sources: that is no change.
+      // A build may have left files among the sources, and links that lead out: that is no change.
       if ((report || isLate) && !this.#isStopping)
-        await writeWhole(record, JSON.stringify({ keys: [key, await keyNow()], outcome }));
+        await writeWhole(record, JSON.stringify({ keys: [key, await keyNow().catch(() => key)], outcome }));
       return outcome;
     } finally {
       await rm(drafts, { recursive: true, force: true });

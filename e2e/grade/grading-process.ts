@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -60,18 +59,5 @@ export class GradingProcess {
     }
     await sleep(20); // the last of what it wrote
     return { code: this.#child.exitCode ?? undefined, said: this.#said.trim().split('\n').at(-1)!, isLate };
-  }
-}
-
-/** A process's number and its start (where /proc tells it), as the number may be another's by now; undefined once it has ended. */
-export function identityOf(pid: number): string | undefined {
-  try {
-    process.kill(pid, 0);
-    if (!existsSync('/proc/self/stat')) return String(pid);
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? undefined : `${pid} ${rest[18]}`;
-  } catch {
-    return;
   }
 }

@@ -16,12 +16,12 @@ import { junit } from './junit.ts';
 import { HELP, numberIn, path, readOptions, Ungradable, Unusable, type Options } from './options.ts';
 import { pictureOfOutage } from './outage.ts';
 import { pairPage } from './page.ts';
-import { stackOf } from './pair-stack.ts';
+import { folderOf, stackOf } from './pair-stack.ts';
 import { proofInMarkdown } from './proof.ts';
 import { meetsLab, scoresOf, type Proof, type Report } from './report.ts';
 import { presentRubric, readRubric } from './rubric-file.ts';
 import { rubric } from './rubric.ts';
-import { outermost, sourcesOf } from './sources.ts';
+import { sourcesOf } from './sources.ts';
 
 /** One line that writes itself over, on a terminal only. */
 function showProgress(text: string) {
@@ -65,8 +65,10 @@ function checkOutputs(options: Options) {
 async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 'results' | 'sources' | 'proof'>> {
   const seconds = numberIn(options, 'timeout', 60);
   // Before anything is built among them.
-  const folders = await outermost(foldersOf(options)).catch(() => []);
-  const sources = folders.length > 0 ? await sourcesOf(folders).catch(() => undefined) : undefined;
+  const sources = await sourcesOf(folderOf(options), partsOf(options)).catch((error: Error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // what is missing is said below
+    throw error instanceof Ungradable ? error : new Ungradable(`The folder cannot be read: ${error.message}`);
+  });
   showProgress('setting up, building and starting the pair');
   const stack = await stackOf(options);
   // Half a second more than was promised, so that a timeout of exactly as much counts.
@@ -90,9 +92,9 @@ async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 
   }
 }
 
-/** Where the sources of the pair are. */
-function foldersOf({ compose, a, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: Options): string[] {
-  if (compose) return [dirname(path(compose))];
+/** The folders in which the sources of the pair are. */
+function partsOf({ folder, compose, a, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: Options): string[] | undefined {
+  if (folder !== undefined || compose) return;
   return a ? [path(dirA), path(dirB)] : [`${ROOT}service-a`, `${ROOT}service-b`];
 }
 

@@ -54,7 +54,7 @@ const hostile = reportOf(
   {
     name: text,
     pair: { a: text, b: text, 'a-dir': text },
-    sources: { folders: ['/x'], hash: 'abc', files: 2, commit: 'def', isClean: false },
+    sources: { hash: 'abc', files: 2, bytes: 3, commit: 'def' },
     proof: {
       steps: [
         {
@@ -105,7 +105,7 @@ describe('A proof in Markdown', () => {
   it('says who, when, of which commit and which sources', () => {
     expect(markdown)
       .to.contain('| Graded | 2026-01-02 03:04:05 UTC, in 1 min 1 s |')
-      .and.to.contain('| Commit | def, tree with changes |')
+      .and.to.contain('| Commit | def |')
       .and.to.contain('| Sources | SHA-256 abc over 2 files |');
   });
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { removeAtExit } from '../stack/at-exit.ts';
 import { composeFileStack, dockerProblem } from '../stack/containers.ts';
+import { ROOT } from '../stack/paths.ts';
 import { isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { Stack } from '../stack/service.ts';
@@ -58,7 +59,7 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
   if (a || b) {
     if (!a || !b) throw new Unusable(`--${a ? 'b' : 'a'} is missing: a pair takes two commands.`);
     const commands = [command('a', options), command('b', options)] as const;
-    const folder = folderOf(...commands);
+    const folder = folderOf(options);
     if (isolate !== undefined) {
       const problem = dockerProblem();
       if (problem) throw new Unusable(`No Docker Engine answers, and --isolate needs one: ${problem}`);
@@ -86,11 +87,14 @@ function asked(name: 'a' | 'b', options: PairOptions): Asked {
   return { service: options[`${name}-service`] ?? usualName, port, usualPort };
 }
 
-/** The innermost folder that holds both services. */
-function folderOf(a: Command, b: Command): string {
-  let folder = a.dir;
-  while (relative(folder, b.dir).split(sep)[0] === '..') folder = dirname(folder);
-  return folder;
+/** The folder that was handed in: by default the Compose file's, or the innermost that holds both services. */
+export function folderOf({ folder, compose, a, b, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: PairOptions): string {
+  if (folder !== undefined) return path(folder);
+  if (compose) return dirname(path(compose));
+  if (!a && !b) return ROOT;
+  let both = path(dirA);
+  while (relative(both, path(dirB)).split(sep)[0] === '..') both = dirname(both);
+  return both;
 }
 
 function command(name: 'a' | 'b', options: PairOptions): Command {

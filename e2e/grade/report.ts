@@ -40,7 +40,6 @@ export const meetsLab = (results: Result[]) =>
 /** What stands at the top of a proof, by its label. */
 export function facts({ name, pair, rubric, when, ms, scores, sources }: Report): [label: string, fact: string][] {
   const { lab, robustness } = scores;
-  const commit = sources?.commit && `${sources.commit}, ${sources.isClean ? 'clean tree' : 'tree with changes'}`;
   const started = (['a', 'b'] as const).flatMap((service): [string, string][] => {
     const [command, dir] = [pair[service], pair[`${service}-dir`]];
     return command ? [[`Service ${service.toUpperCase()}`, dir ? `${command} (in ${dir})` : command]] : [];
@@ -53,7 +52,7 @@ export function facts({ name, pair, rubric, when, ms, scores, sources }: Report)
     ...(pair.compose ? [['Compose file', pair.compose] as [string, string]] : started),
     ["The lab's requirements", `${lab.passed} of ${lab.of}`],
     ['Robustness', `${robustness.passed} of ${robustness.of}`],
-    ['Commit', commit || 'none: the sources are in no Git repository'],
+    ['Commit', sources?.commit ?? 'none: the folder is no Git repository of its own'],
     ['Sources', sources ? `SHA-256 ${sources.hash} over ${count(sources.files, 'file')}` : 'not looked at'],
   ];
 }

@@ -1,162 +1,125 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
+import { createReadStream, type Dirent } from 'node:fs';
+import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { leadsOut } from './folder.ts';
+import { Ungradable } from './options.ts';
 
 /** What identifies the sources that were graded. */
 export interface Sources {
-  folders: string[];
-  /** SHA-256 over the paths and contents of all files. */
+  /** SHA-256 over the paths and contents of all files, without what a build makes. */
   hash: string;
   files: number;
-  /** Of the repository that the first folder is in; undefined when it is in none. */
+  bytes: number;
+  /** The commit that the folder's own repository says it is at; undefined when it has none. */
   commit?: string;
-  /** Whether the folders are as they are in that commit. */
-  isClean?: boolean;
 }
 
-const run = promisify(execFile);
 const MAX_FILES = 50_000;
 const MAX_BYTES = 2 * 1024 ** 3;
-/** What a build or a package manager makes out of the sources; left out where Git does not tell what belongs to them. */
-const MADE =
-  /^(?:\.git|node_modules|__pycache__|\.?venv|target|build|dist|bin|obj|\.gradle|\.pytest_cache|.*\.pyc|.*\.log)$/;
-
-/** Of folders that are there. Rejects with a sentence when they hold too much to be somebody's sources. */
-export async function sourcesOf(folders: string[]): Promise<Sources> {
-  const hash = createHash('sha256');
-  let [files, bytes] = [0, 0];
-  let commit: string | undefined;
-  let isClean: boolean | undefined;
-  for (const folder of folders) {
-    const repository = await Repository.of(folder);
-    try {
-      if (repository) {
-        commit ??= repository.commit;
-        isClean = (isClean ?? true) && (await repository.isClean());
-      }
-      const paths = repository ? await repository.files() : await filesIn(folder);
-      for (const path of paths.sort()) {
-        const file = join(folder, path);
-        const info = await lstat(file).catch(() => undefined);
-        if (!info?.isFile() && !info?.isSymbolicLink()) continue; // gone by now, or a pipe that would never end
-        files++;
-        bytes += info.size;
-        if (files > MAX_FILES || bytes > MAX_BYTES)
-          throw new Error(
-            `The sources in ${folder} are more than ${MAX_FILES} files or 2 GiB; name the folder of the services.`,
-          );
-        hash.update(
-          `${path}\0${info.isSymbolicLink() ? 'link' : info.mode & 0o100 ? 'program' : 'file'}\0${info.size}\0`,
-        );
-        if (info.isSymbolicLink()) hash.update(await readlink(file));
-        else for await (const chunk of createReadStream(file)) hash.update(chunk);
-      }
-    } finally {
-      await repository?.close();
-    }
-  }
-  return { folders, hash: hash.digest('hex'), files, commit, isClean };
-}
-
-async function filesIn(folder: string, under = ''): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await readdir(join(folder, under), { withFileTypes: true })) {
-    if (MADE.test(entry.name)) continue;
-    const path = join(under, entry.name);
-    if (entry.isDirectory()) found.push(...(await filesIn(folder, path)));
-    else found.push(path);
-    if (found.length > MAX_FILES) break;
-  }
-  return found;
-}
+const MAX_REFS_BYTES = 1024 * 1024;
+/** What a build or a package manager makes out of the sources, as patterns of `tar --exclude`. */
+export const MADE = [
+  ...['.git', 'node_modules', '__pycache__', 'venv', '.venv', 'target', 'build', 'dist', 'obj', '.gradle'],
+  ...['.pytest_cache', '*.pyc', '*.log'],
+];
+const isMade = (name: string) => MADE.some((made) => (made[0] === '*' ? name.endsWith(made.slice(1)) : name === made));
 
 /**
- * A stranger's Git repository, looked at without its own configuration: that can name programs that `git status` runs
- * (`core.fsmonitor`, filters). So a second, empty repository borrows its objects.
+ * Identifies what is in a folder, or in the parts of it that are given. It runs nothing of it, and reads nothing outside.
+ * Throws an `Ungradable` for a link that leads out of it, and for more than 50,000 files or 2 GiB.
  */
-class Repository {
-  readonly commit: string;
-  readonly #git: (...args: string[]) => Promise<string>;
-  readonly #dir: string;
-  readonly #folder: string;
-
-  private constructor(commit: string, folder: string, git: (...args: string[]) => Promise<string>, dir: string) {
-    this.commit = commit;
-    this.#folder = folder;
-    this.#git = git;
-    this.#dir = dir;
+export async function sourcesOf(folder: string, parts = [folder]): Promise<Sources> {
+  const hash = createHash('sha256');
+  let [files, bytes] = [0, 0];
+  for (const part of parts) {
+    const place = leadsOut(folder, part);
+    if (place) throw new Ungradable(`${part} leads out of the folder, to ${place}; name it as it is.`);
   }
-
-  static async of(folder: string): Promise<Repository | undefined> {
-    const ask = async (...args: string[]) =>
-      (
-        await run('git', ['-c', 'safe.directory=*', '-C', folder, 'rev-parse', ...args], { env: GIT_ENV })
-      ).stdout.trim();
-    let [top, commit, objects, format] = ['', '', '', ''];
-    try {
-      top = await ask('--show-toplevel');
-      commit = await ask('--verify', 'HEAD^{commit}');
-      objects = await ask('--path-format=absolute', '--git-path', 'objects');
-      format = await ask('--show-object-format');
-    } catch {
-      return; // no repository, one without a commit, or no Git
+  for (const top of await outermost(parts)) {
+    for await (const { path, entry, isSource } of entriesIn(top)) {
+      if (entry.isSymbolicLink()) await expectInside(folder, join(top, path));
+      if (!isSource || !(entry.isFile() || entry.isSymbolicLink())) continue; // a pipe would never end
+      const info = await lstat(join(top, path));
+      if (++files > MAX_FILES || (bytes += info.size) > MAX_BYTES)
+        throw new Ungradable(`${folder} holds more than ${MAX_FILES} files or 2 GiB; name the folder of the services.`);
+      const kind = entry.isSymbolicLink() ? 'link' : info.mode & 0o100 ? 'program' : 'file';
+      hash.update(`${path}\0${kind}\0${info.size}\0`);
+      if (entry.isSymbolicLink()) hash.update(await readlink(join(top, path)));
+      else for await (const chunk of createReadStream(join(top, path))) hash.update(chunk);
     }
-    const dir = await mkdtemp(join(tmpdir(), 'sources-'));
-    const env = { ...GIT_ENV, GIT_DIR: dir, GIT_WORK_TREE: top, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects };
-    const git = async (...args: string[]) =>
-      (await run('git', args, { cwd: folder, env, maxBuffer: 64 * 1024 ** 2 })).stdout;
-    const repository = new Repository(commit, folder, git, dir);
-    try {
-      await run('git', ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, dir], {
-        env: GIT_ENV,
-      });
-      await git('update-ref', '--no-deref', 'HEAD', commit);
-      await git('read-tree', commit);
-      // A folder that the repository ignores or has never seen is no part of it.
-      if ((await git('ls-files', '-z', '--cached', '--', '.')) !== '') return repository;
-    } catch (error) {
-      await repository.close();
-      throw error;
-    }
-    await repository.close();
-    return;
   }
+  return { hash: hash.digest('hex'), files, bytes, commit: await commitOf(await realpath(folder)) };
+}
 
-  /** Those in the folder that are tracked, or that Git would add; with those of repositories inside it. */
-  async files(): Promise<string[]> {
-    const names = await this.#git('ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', '.');
-    const found = new Set<string>();
-    for (const name of names.split('\0').filter(Boolean)) {
-      const isFolder = (await lstat(join(this.#folder, name)).catch(() => undefined))?.isDirectory();
-      for (const file of isFolder ? await filesIn(this.#folder, name) : [name]) found.add(file);
-    }
-    return [...found];
+/** The folders without those inside another, so that no file counts twice. */
+async function outermost(folders: string[]): Promise<string[]> {
+  const real = [...new Set(await Promise.all(folders.map((folder) => realpath(folder))))];
+  return real.filter((folder) => !real.some((other) => other !== folder && !leadsOut(other, folder)));
+}
+
+/** The bytes of a folder's files but for `.git`: of its sources alone, and with what a build has made. */
+export async function sizeOf(folder: string): Promise<{ sources: number; all: number }> {
+  const size = { sources: 0, all: 0 };
+  for await (const { path, entry, isSource } of entriesIn(folder)) {
+    if (!entry.isFile() || path.split(sep).includes('.git')) continue;
+    const bytes = (await lstat(join(folder, path))).size;
+    size.all += bytes;
+    if (isSource) size.sources += bytes;
   }
+  return size;
+}
 
-  async isClean(): Promise<boolean> {
-    return (await this.#git('status', '--porcelain', '--untracked-files=normal', '--', '.')) === '';
-  }
+interface Found {
+  /** Seen from the folder. */
+  path: string;
+  entry: Dirent;
+  /** It is not what a build makes, and not inside of that. */
+  isSource: boolean;
+}
 
-  async close() {
-    await rm(this.#dir, { recursive: true, force: true });
+/** All that is in a folder, in the order of the names. */
+async function* entriesIn(top: string, under = '', isSource = true): AsyncGenerator<Found> {
+  const entries = await readdir(join(top, under), { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const found = { path: join(under, entry.name), entry, isSource: isSource && !isMade(entry.name) };
+    yield found;
+    if (entry.isDirectory()) yield* entriesIn(top, found.path, found.isSource);
   }
 }
 
-const GIT_ENV = {
-  PATH: process.env.PATH,
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_NO_LAZY_FETCH: '1',
-  GIT_OPTIONAL_LOCKS: '0',
-  LC_ALL: 'C',
-};
+/** A virtual environment links to the Python that it was made with; no other link may lead out. */
+async function expectInside(folder: string, link: string) {
+  const target = leadsOut(folder, link);
+  if (!target) return;
+  const isPython = [link, target].every((path) => /^(?:python|𝜋thon)[\d.]*$/.test(basename(path)));
+  if (isPython && existsSync(join(dirname(link), '..', 'pyvenv.cfg'))) return;
+  const path = relative(await realpath(folder), link);
+  throw new Ungradable(
+    `${path} is a link that leads out of the folder, to ${target}; hand in the files themselves, or name the folder that holds them (--folder).`,
+  );
+}
 
-/** The folders without those inside another, so that no file counts twice. */
-export async function outermost(folders: string[]): Promise<string[]> {
-  const real = [...new Set(await Promise.all(folders.map((folder) => realpath(folder))))];
-  return real.filter((folder) => !real.some((other) => other !== folder && !relative(other, folder).startsWith('..')));
+/** The commit as the files of `.git` have it: Git itself would run what a stranger's configuration names. */
+async function commitOf(top: string): Promise<string | undefined> {
+  const read = async (...path: string[]) => {
+    // A link, or a file where the folder `.git` should be, would lead to another repository.
+    for (const [index] of path.entries()) {
+      const info = await lstat(join(top, '.git', ...path.slice(0, index))).catch(() => undefined);
+      if (!info?.isDirectory()) return '';
+    }
+    const file = join(top, '.git', ...path);
+    const info = await lstat(file).catch(() => undefined);
+    return info?.isFile() && info.size <= MAX_REFS_BYTES ? readFile(file, 'utf8') : '';
+  };
+  const isCommit = (text: string) => /^(?:[\da-f]{40}|[\da-f]{64})$/.test(text);
+  const head = (await read('HEAD')).trim();
+  if (isCommit(head)) return head;
+  const name = /^ref: (refs\/heads\/[\w./+-]+)$/.exec(head)?.[1];
+  if (!name || name.split('/').includes('..')) return;
+  const loose = (await read(...name.split('/'))).trim();
+  if (isCommit(loose)) return loose;
+  const packed = (await read('packed-refs')).split('\n').map((line) => line.split(' '));
+  return packed.find(([commit = '', ref]) => ref === name && isCommit(commit))?.[0];
 }
