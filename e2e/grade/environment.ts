@@ -8,5 +8,15 @@ const pick = (names: RegExp) => Object.fromEntries(Object.entries(process.env).f
 /** The environment of a graded program: of the caller's own, only what is on a list. */
 export const environment = () => pick(PASSED_ON);
 
-/** The environment of `docker`, when the file that it reads is somebody else's: what it names, it gets. */
-export const environmentOfDocker = () => ({ ...pick(PASSED_ON), ...pick(DOCKERS) });
+/** A build asks Git about the folder that it is given; Git would run what a configuration in that folder names. */
+const WITHOUT_GIT = { BUILDX_GIT_INFO: 'false', BUILDX_GIT_LABELS: 'false', GIT_DIR: '/dev/null' };
+
+/** The environment of `docker`, when the file that it reads is a stranger's: what it names, it gets. */
+export const environmentOfDocker = () => ({ ...pick(PASSED_ON), ...pick(DOCKERS), ...WITHOUT_GIT });
+
+/** Without the proxy that the engine's own configuration would give to each container. */
+export const NO_PROXY = Object.fromEntries(
+  ['http', 'https', 'ftp', 'no']
+    .flatMap((kind) => [`${kind}_proxy`, `${kind}_proxy`.toUpperCase()])
+    .map((name) => [name, '']),
+);

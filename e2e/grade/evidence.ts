@@ -62,10 +62,10 @@ const isSuccess = ({ output }: Typed) => /^HTTP\/\S+ 200\b/.test(output);
 /** Runs exactly what `command` says; what it wrote, cut after 64 KiB, and curl's own message when it failed. */
 async function curl(url: string): Promise<Typed> {
   // No settings of the person's own, and no proxy: the command alone decides.
-  const env = { PATH: process.env.PATH, CURL_HOME: '/nonexistent', NO_PROXY: '*' };
+  const env = { PATH: process.env.PATH, NO_PROXY: '*' };
   const options = { env, timeout: PATIENCE_MS, maxBuffer: MAX_BYTES, encoding: 'buffer' } as const;
   return new Promise((resolve) => {
-    execFile('curl', ['-i', url], options, (error, stdout, stderr) => {
+    execFile('curl', ['--disable', '-i', url], options, (error, stdout, stderr) => {
       const said = stderr.toString().match(/^curl: \(.*/m)?.[0];
       const isCut = error?.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER';
       const end = isCut

@@ -1,7 +1,19 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
@@ -82,10 +94,12 @@ describeWithDocker('A pair in isolation', function () {
        import { networkInterfaces } from 'node:os';
        const reach = (host) => new Promise((resolve) => connect(53, host, () => resolve('reached')).on('error', ({ code }) => resolve(code)));
        const write = (file) => { try { writeFileSync(file, 'x'); return 'written' } catch ({ code }) { return code } };
+       const asked = []; // where a stand-in that B could reach would be told what to do
+       createServer(({ url }, response) => response.end(String(asked.push(url)))).listen(9090);
        createServer(async (request, response) => response.end(JSON.stringify({
          user: process.getuid(), status: readFileSync('/proc/self/status', 'latin1'),
          interfaces: Object.keys(networkInterfaces()), outside: await reach('192.0.2.1'),
-         root: write('/file'), etc: write('/etc/passwd'), own: write('file'), names: Object.keys(process.env),
+         asked, root: write('/file'), etc: write('/etc/passwd'), own: write('file'), names: Object.keys(process.env),
        }))).listen(process.env.PORT);`,
     );
     const url = (port: number) => `http://127.0.0.1:${port}`;
@@ -107,11 +121,14 @@ describeWithDocker('A pair in isolation', function () {
       `${gib} ${gib} 256 1000000000`,
     );
     expect(readdirSync(dir).sort()).to.deep.equal(['faulty-pair.ts', 'tells.mjs']);
+    const standIn = await stack.replaceA();
+    expect((await get(`${standIn.url}/asked`)).json).to.have.property('targets');
+    expect((await get(`${stack.b.url}/health`)).json.asked).to.deep.equal([]);
+    expect((await get(new URL('/asked', standIn.url).href)).status).to.equal(403);
   });
 
-  it('is graded as two processes are, on a copy of its folder that a setup with the network has changed', async () => {
-    const setup =
-      'set -e; node -e "process.exit(require(\'os\').networkInterfaces().eth0 ? 0 : 1)"; mkdir b; cp *.ts b';
+  it('is graded as two processes are, on a copy of its folder that a setup has changed', async () => {
+    const setup = 'set -e; mkdir b; cp *.ts b';
     mkdirSync(join(dir, 'a'));
     copyFileSync(join(dir, 'faulty-pair.ts'), join(dir, 'a', 'faulty-pair.ts'));
     const [a, b] = ['exec node faulty-pair.ts a', 'cd b; node faulty-pair.ts b "errors taken for success"'];
@@ -123,6 +140,52 @@ describeWithDocker('A pair in isolation', function () {
     const proof = readFileSync(join(dir, 'proof.md'), 'utf8');
     expect(proof).to.match(/\$ docker stop isolated-\S+-service-a\nService A ended with code 0\./);
     expect(proof).to.match(/\$ curl -i [^]*HTTP\/1\.1 503 [^]*service=caller endpoint=\/call-echo status=503/);
+  });
+
+  it('has a setup that reaches the hosts it may, and nothing else', async () => {
+    const registry = createServer((_request, response) => response.end('a package')).listen(0, '0.0.0.0');
+    const neighbour = createServer((_request, response) => response.end('secret')).listen(0, '0.0.0.0');
+    await Promise.all([once(registry, 'listening'), once(neighbour, 'listening')]);
+    const host = await docker(['network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', 'bridge']);
+    const [known, other] = [registry, neighbour].map((server) => `${host}:${(server.address() as AddressInfo).port}`);
+    writeFileSync(
+      join(dir, 'reach.mjs'),
+      `import { connect } from 'node:net';
+       import { request } from 'node:http';
+       const get = async (url) => (await fetch(url)).text();
+       const direct = (at) => new Promise((resolve) => {
+         const [host, port] = at.split(':');
+         connect(port, host, () => resolve('reached')).on('error', ({ code }) => resolve(code));
+       });
+       const tunnel = (path) => new Promise((resolve) =>
+         request({ host: '127.0.0.1', port: 3128, method: 'CONNECT', path }).on('connect', ({ statusCode }) => resolve(statusCode)).end());
+       console.log(await get('http://${known}/'), '|', (await get('http://${other}/')).trim(), '|',
+         await direct('${known}'), await direct('1.1.1.1:443'), await tunnel('${known}'), await tunnel('${other}'));
+       process.exit(3);`,
+    );
+    const pair = ['--isolate', '--a', 'node x', '--b', 'node x'];
+    const { stderr } = await run(...pair, '--setup', 'node reach.mjs', '--setup-hosts', known!);
+    registry.close();
+    neighbour.close();
+    expect(stderr).to.equal(
+      `The setup ended with code 3; it said: a package | The setup may not reach http://${other}/; --setup-hosts names more hosts. | ENETUNREACH ENETUNREACH 200 403\n`,
+    );
+  });
+
+  it('works up to the size that it says, and says so of more, besides what a build makes', async () => {
+    const files = { 'large.bin': 300, 'node_modules/x/made.bin': 900 };
+    for (const [file, mib] of Object.entries(files)) {
+      mkdirSync(dirname(join(dir, file)), { recursive: true });
+      writeFileSync(join(dir, file), '');
+      truncateSync(join(dir, file), mib * 1024 ** 2);
+    }
+    const pair = ['--isolate', '--a', 'node x', '--b', 'node x', '--setup', 'ls; ls -s large.bin; exit 3'];
+    const { stderr } = await run(...pair);
+    expect(stderr).to.match(/^The setup ended with code 3; it said: faulty-pair.ts large.bin 307200 large.bin\n$/);
+    truncateSync(join(dir, 'large.bin'), 600 * 1024 ** 2);
+    expect((await run(...pair)).stderr).to.match(
+      /^\S+ holds 601 MiB; with --isolate, 512 MiB are copied at most, besides what a build makes\.\n$/,
+    );
   });
 
   it('costs only itself, whatever it does, in a class of which several are graded at once', async () => {
@@ -165,8 +228,11 @@ describeWithDocker('A pair in isolation', function () {
     expect(await sentence(...pair, '--isolate', 'localhost:1/none')).to.match(
       /^The image localhost:1\/none cannot be pulled: .*; name another: --isolate IMAGE\.\n$/,
     );
-    expect(await sentence('--isolate')).to.match(/^--isolate is for two commands/);
-    expect(await sentence('--isolate', '--compose', 'x.yml')).to.match(/^--isolate is for two commands/);
+    expect(await sentence('--isolate')).to.match(/^--isolate is for somebody's pair/);
+    const withImage = await sentence('--isolate', 'python', '--compose', 'x.yml');
+    expect(withImage).to.match(/^--isolate python names an image for two commands/);
+    const withSetup = await sentence('--isolate', '--compose', 'x.yml', '--setup', 'true');
+    expect(withSetup).to.match(/^--setup would run outside of the walls/);
     const ended = await sentence('--isolate', '--a', 'node x', '--b', 'node y', '--setup', 'echo broken; exit 3');
     expect(ended).to.equal('The setup ended with code 3; it said: broken\n');
     const late = await sentence(

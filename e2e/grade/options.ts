@@ -25,6 +25,7 @@ address in SERVICE_A_URL.
   --folder DIR             the work that is handed in; nothing outside of it is used
   --setup CMD              run before the start, in the innermost folder that holds both services
   --setup-limit MINUTES    how long that may take (5)
+  --setup-hosts HOST,…     what it may reach with --isolate, besides the package registries
   --timeout SECONDS        how long B may take to answer while A hangs (5)
   --rubric FILE            points and names of the checks, and which are left out, as JSON; what
                            --print-rubric prints is a file to start from
@@ -62,7 +63,7 @@ export const PAIR = {
   ...{ compose: text, a: text, b: text, 'a-dir': text, 'b-dir': text, 'a-url': text, 'b-url': text },
   ...{ 'a-service': text, 'b-service': text, 'a-port': text, 'b-port': text },
   timeout: { ...text, default: '5' },
-  ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' } },
+  ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' }, 'setup-hosts': text },
 };
 
 /** For one pair alone: each row of a class has a folder. */
@@ -96,11 +97,13 @@ export type PairOptions = Pick<Options, keyof typeof PAIR | keyof typeof FOLDER>
 
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
- * Compose file of its own takes no commands from them, and the other way round. An image is for commands alone.
+ * Compose file of its own takes no commands from them, and no setup in isolation, and the other way round. An image is for
+ * commands alone.
  */
 export function pairArguments(forAll: Options, ofRow: Record<string, string>): string[] {
   const isForeign = (name: string) =>
     (ofRow.compose !== undefined && /^[ab](?:$|-dir|-url)/.test(name)) ||
+    (ofRow.compose !== undefined && (ofRow.isolate ?? forAll.isolate) !== undefined && name.startsWith('setup')) ||
     ((ofRow.a ?? ofRow.b) !== undefined && /^compose$|-service$|-port$/.test(name));
   const valueOf = (name: string) => ofRow[name] ?? (isForeign(name) ? undefined : forAll[name as keyof typeof PAIR]);
   const isCompose = valueOf('compose') !== undefined;

@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { removeAtExit } from '../stack/at-exit.ts';
 import { composeFileStack, dockerProblem } from '../stack/containers.ts';
+import { isEnclosed } from '../stack/enclosure.ts';
+import { removeLeftovers } from '../stack/owner.ts';
 import { ROOT } from '../stack/paths.ts';
 import { isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { Stack } from '../stack/service.ts';
 import { commandStack, type Command } from './commands.ts';
 import { composeConfig, type Asked } from './compose-file.ts';
+import { environmentOfDocker } from './environment.ts';
 import { isolatedStack } from './isolated.ts';
 import { numberIn, path, Ungradable, Unusable, type PairOptions } from './options.ts';
 import { setUp } from './setup.ts';
@@ -19,8 +22,14 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
   const { compose, a, b, setup, isolate } = options;
   const limitMs = numberIn(options, 'setup-limit', 24 * 60) * 60_000;
   if (compose && (a || b)) throw new Unusable('Give either --compose or --a and --b.');
-  if (isolate !== undefined && (compose || !a))
-    throw new Unusable('--isolate is for two commands; give --a and --b, or leave it out.');
+  if (isolate !== undefined && !compose && !a)
+    throw new Unusable("--isolate is for somebody's pair; give --compose, or --a and --b, as well.");
+  if (isolate !== undefined && compose && setup)
+    throw new Unusable(
+      '--setup would run outside of the walls of --isolate; let the Compose file build, and leave it out.',
+    );
+  if (isolate && compose)
+    throw new Unusable(`--isolate ${isolate} names an image for two commands; the images are in the Compose file.`);
   const foreign = PAIRS_OWN.find(
     (name) => options[name] !== undefined && (compose ? /url|dir/ : /port|service/).test(name),
   );
@@ -38,6 +47,7 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     const problem = dockerProblem();
     if (problem) throw new Unusable(`No Docker Engine with Compose answers: ${problem}`);
     const [askedA, askedB] = [asked('a', options), asked('b', options)];
+    removeLeftovers();
     if (setup) await setUp(setup, dirname(file), limitMs);
     const dir = await mkdtemp(join(tmpdir(), 'compose-'));
     const forget = removeAtExit(() => rmSync(dir, { recursive: true, force: true }));
@@ -48,7 +58,7 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     try {
       const { config, places } = await composeConfig(file, askedA, askedB);
       await writeFile(join(dir, 'compose.json'), config);
-      const stack = await composeFileStack(join(dir, 'compose.json'), ...places);
+      const stack = await composeFileStack(join(dir, 'compose.json'), environmentOfDocker(), ...places);
       const down = () => stack.down().then(remove);
       return { ...stack, down, [Symbol.asyncDispose]: down };
     } catch (error) {
@@ -63,13 +73,24 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     if (isolate !== undefined) {
       const problem = dockerProblem();
       if (problem) throw new Unusable(`No Docker Engine answers, and --isolate needs one: ${problem}`);
-      return isolatedStack(...commands, folder, isolate, setup === undefined ? undefined : { command: setup, limitMs });
+      removeLeftovers();
+      const hosts = options['setup-hosts']?.split(',') ?? [];
+      return isolatedStack(
+        ...commands,
+        folder,
+        isolate,
+        setup === undefined ? undefined : { command: setup, limitMs, hosts },
+      );
     }
     for (const { url } of commands) {
       const port = Number(new URL(url).port || 80);
       if (await isTaken(port))
         throw new Unusable(`Port ${port} is already in use; stop what listens on it, and try again.`);
     }
+    if (!isEnclosed)
+      console.error(
+        'This system allows no PID namespaces: a process that leaves its group is not ended with the grade.',
+      );
     if (setup) await setUp(setup, folder, limitMs);
     return commandStack(...commands);
   }

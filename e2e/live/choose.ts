@@ -1,6 +1,7 @@
 import { path, Unusable, type PairOptions } from '../grade/options.ts';
 import { stackOf } from '../grade/pair-stack.ts';
 import { dockerProblem, startContainers } from '../stack/containers.ts';
+import { removeLeftovers } from '../stack/owner.ts';
 import { freePort, isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { FollowedStack } from '../stack/service.ts';
@@ -11,7 +12,8 @@ import { processControls } from './process-controls.ts';
 
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
 export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
-  const { compose, a, b } = options;
+  const { compose, a, b, isolate } = options;
+  if (isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
   if (!compose && !a && !b) return { controls: await ownPair(), isOwn: true };
   const stack = await stackOf(options);
   try {
@@ -33,6 +35,7 @@ export async function choosePair(options: PairOptions): Promise<{ controls: Cont
 
 async function ownPair(): Promise<Controls> {
   if (!dockerProblem()) {
+    removeLeftovers();
     const ports = { SERVICE_A_PORT: await portNear(8080), SERVICE_B_PORT: await portNear(8081) };
     const stack = await startContainers(ports);
     const title = `this repository's pair, in containers`;

@@ -32,6 +32,7 @@ Ctrl-C ends the page and the pair, and leaves nothing.
 `;
 const DEADLINE_MS = 1000; // B's own, in this repository
 const CALLS_PER_SECOND = 10;
+const OPEN_MS = 30_000; // what a browser has to start
 // The buttons show commands in which this stands.
 process.env.COMPOSE_PROJECT_NAME ||= 'live';
 
@@ -49,7 +50,9 @@ function readOptions() {
 /** By a file that leads to the link, for its owner alone: how a browser was started is no secret on a machine. */
 function open(link: string) {
   const folder = mkdtempSync(join(homedir(), 'two-services-live-')); // some browsers see nothing outside
-  removeAtExit(() => rmSync(folder, { recursive: true, force: true }));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  removeAtExit(remove);
+  setTimeout(remove, OPEN_MS).unref();
   const file = join(folder, 'open.html');
   writeFileSync(file, `<!doctype html><meta http-equiv="refresh" content="0; url=${link}">`, { mode: 0o600 });
   const [command, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start'] }[process.platform as string] ?? [

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { ownersOf, signalAll } from '../grade/survivors.ts';
+import { ownersOf } from '../stack/listeners.ts';
 import { hasProc } from '../stack/resources.ts';
 import type { FollowedStack, Service, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
@@ -134,4 +134,15 @@ async function letterInProc(pid: string) {
 async function letterByPs(pid: string) {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', pid]).catch(() => ({ stdout: '' }));
   return stdout.trim()[0];
+}
+
+/** Sends a signal to each; one that has ended meanwhile is no error. */
+function signalAll(pids: number[], signal: NodeJS.Signals) {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // it is gone
+    }
+  }
 }

@@ -215,6 +215,7 @@ describe('The server of the live page', function () {
       ],
       [['--port', 'x'], '--port is x; it must be a whole number from 1 to 65535.'],
       [['--a', 'true'], '--b is missing: a pair takes two commands.'],
+      [['--isolate=', '--a', 'x', '--b', 'y'], '--isolate is for grades alone; leave it out.'],
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
     ] as const;
     for (const [args, sentence] of sentences) {
@@ -247,6 +248,21 @@ describe('The server of the live page', function () {
     const [code] = await once(child, 'close');
     return { said, code };
   }
+
+  it('takes both services with it, however it ends', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const child = runLive(['--port', String(await freePort())], WITHOUT_DOCKER);
+    await once(child.stdout!, 'data'); // the link
+    const processes = async () => (await promisify(execFile)('ps', ['-eo', 'pid=,ppid=,args='])).stdout.split('\n');
+    const services = (await processes())
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, parent, , script]) => Number(parent) === child.pid && script?.startsWith('service-'));
+    expect(services.map(([, , , script]) => script)).to.deep.equal(['service-a/src/main.ts', 'service-b/src/main.ts']);
+    child.kill('SIGKILL');
+    const isGone = async () =>
+      !(await processes()).some((line) => services.some(([pid]) => line.trim().startsWith(`${pid} `)));
+    await until('the end of both', isGone, 2000);
+  });
 
   it('ends at Ctrl-C with both services, and leaves its port free', async () => {
     const port = await freePort();

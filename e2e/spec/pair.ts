@@ -98,7 +98,7 @@ export class Pair {
       ({ message }: Error) => message,
     );
     if (name === 'a' && (problem || !(await this.ask('a', '/health', 1000)).answer)) {
-      this.isGrpc = await speaksHttp2(service.url);
+      this.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
     }
     if (problem && !(name === 'a' && this.isGrpc)) this.problems[name] = problem;
   }

@@ -5,14 +5,18 @@ import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
 import { DockerComposeEnvironment } from 'testcontainers';
 import { removeAtExit, runToEnd, sleepSync } from './at-exit.ts';
+import { tied } from './enclosure.ts';
 import { isHealthy, untilUp } from './health.ts';
 import { ROOT, STAND_IN } from './paths.ts';
+import { OWNER, OWNER_VARIABLE, ownerOption } from './owner.ts';
 import { resourcesOf } from './resources.ts';
-import { standInAt, type Service, type Stack } from './service.ts';
+import { CONTROL_KEY, standInAt, type Service, type Stack } from './service.ts';
 import { quoted } from './shell.ts';
 import { until } from './until.ts';
 
 export const BASE_IMAGE = 'node:26-trixie-slim';
+const CONTROL_PORT = 9090;
+const BUILD_PATIENCE_MS = 900_000;
 const OPTIONS = { cwd: ROOT, maxBuffer: 256 * 1024 * 1024, timeout: 120_000 };
 const run = promisify(execFile);
 
@@ -30,18 +34,24 @@ export function dockerProblem(): string | undefined {
 
 /** Runs `docker …` from the repository's root and resolves to what it printed. Rejects with its error output. */
 export async function docker(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { stdout } = await run('docker', args, { ...OPTIONS, env: { ...process.env, ...env } });
+  return runDocker(args, { ...process.env, ...env });
+}
+
+async function runDocker(args: string[], env: NodeJS.ProcessEnv, timeout = OPTIONS.timeout): Promise<string> {
+  const { stdout } = await run(...tied('docker', args), { ...OPTIONS, timeout, env });
   return stdout.trim();
 }
 
 /**
  * A Compose project that no other run has: its containers, network, host ports and images stay apart from all others'.
  * `down` removes all of it and every container that has the project's name in its own, also when this process ends
- * early; of somebody else's `file`, all but the images they named.
+ * early; of somebody else's `file`, which Compose reads with no more than `base` in its environment, all but the images
+ * they named.
  */
-export function newProject(file?: string) {
+export function newProject(file?: string, base = process.env) {
   const project = `${process.env.COMPOSE_PROJECT_NAME || 'two-services'}-${randomBytes(4).toString('hex')}`;
-  const env = { COMPOSE_PROJECT_NAME: project, IMAGE_TAG: project, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
+  const own = { COMPOSE_PROJECT_NAME: project, IMAGE_TAG: project, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
+  const env: NodeJS.ProcessEnv = { ...base, ...own, [OWNER_VARIABLE]: OWNER };
   const named = ['ps', '--all', '--quiet', '--filter', `name=${project}`];
   const remove = ['rm', '--force', '--volumes'];
   // A volume with a name of its own may have been there before, with somebody's data: `down --volumes` would remove it.
@@ -52,13 +62,13 @@ export function newProject(file?: string) {
   async function down() {
     const containers = await docker(named);
     if (containers) await docker([...remove, ...containers.split('\n')]);
-    await docker(downArgs, env);
+    await runDocker(downArgs, env);
     const own = await docker(volumes);
     if (own) await docker(['volume', 'rm', ...own.split('\n')]);
     forget();
   }
   const forget = removeAtExit(() => {
-    const run = (args: string[]) => runToEnd('docker', args, { cwd: ROOT, env: { ...process.env, ...env } });
+    const run = (args: string[]) => runToEnd('docker', args, { cwd: ROOT, env });
     // Again until it finds nothing: what the engine was asked for last may come into being a moment later.
     for (let time = 0; time < 5; time++) {
       const containers = run(named).stdout?.split('\n').filter(Boolean) ?? [];
@@ -79,18 +89,27 @@ export class ContainerService implements Service {
   readonly #port: number;
   readonly #command: string;
   readonly #compose: (...args: string[]) => Promise<string>;
+  readonly #door: { service: string; port: number };
 
-  /** `command` is what `compose` runs, as a person would type it. */
-  constructor(name: string, port: number, command: string, compose: (...args: string[]) => Promise<string>) {
+  /** `command` is what `compose` runs, as a person would type it. `door` publishes the port, where it is another service. */
+  constructor(
+    name: string,
+    port: number,
+    command: string,
+    compose: (...args: string[]) => Promise<string>,
+    door = { service: name, port },
+  ) {
     this.#name = name;
     this.#port = port;
     this.#command = command;
     this.#compose = compose;
+    this.#door = door;
   }
 
   /** The host's port may be another one after every start. */
   async findUrl() {
-    this.url = await publishedUrl(await this.id(), this.#port);
+    const { service, port } = this.#door;
+    this.url = await publishedUrl(await this.#compose('ps', '--all', '--quiet', service), port);
   }
 
   /** Starts the container without waiting for what is in it. */
@@ -198,7 +217,16 @@ async function publishedUrl(container: string, port: number): Promise<string> {
   return `http://${address!.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}`;
 }
 
-/** The stack of a Compose project that is up. */
+/** Where the gate of a pair without a network outside has A and B. */
+export const GATE_PORTS = { a: 8080, b: 8081 };
+
+/** The service that publishes the ports of a pair without a network outside, and the network that only it has. */
+export interface Gate {
+  service: string;
+  network: string;
+}
+
+/** The stack of a Compose project that is up; the service `gate`, if there is one, publishes the ports of the others. */
 function composeStack(
   project: string,
   files: string[],
@@ -206,14 +234,16 @@ function composeStack(
   down: () => Promise<void>,
   placeOfA: Place = { service: 'service-a', port: 8080 },
   placeOfB: Place = { service: 'service-b', port: 8081 },
+  gate?: Gate,
 ) {
-  const command = [
-    'docker compose',
-    `--project-name ${quoted(project)}`,
-    ...files.map((file) => `--file ${quoted(file)}`),
-  ].join(' ');
-  const a = new ContainerService(placeOfA.service, placeOfA.port, command, compose);
-  const b = new ContainerService(placeOfB.service, placeOfB.port, command, compose);
+  const inFiles = files.flatMap((file) => ['--file', file]);
+  const command = ['docker', 'compose', '--project-name', project, ...inFiles].map(quoted).join(' ');
+  const service = (name: 'a' | 'b', { service, port }: Place) => {
+    const door = gate ? { service: gate.service, port: GATE_PORTS[name] } : undefined;
+    return new ContainerService(service, port, command, compose, door);
+  };
+  const a = service('a', placeOfA);
+  const b = service('b', placeOfB);
   const standIn = `${project}-stand-in`;
   const stack = {
     a,
@@ -221,30 +251,21 @@ function composeStack(
     async replaceA(behaviour = '') {
       await docker(['rm', '--force', standIn]); // the one before
       await a.kill();
-      const names = Object.entries(await a.names());
-      const label = `com.docker.compose.project=${project}`;
+      // Of a pair without a network outside, no service may come between the stand-in and this process.
+      const outside: [string, string[]][] = gate ? [[`${project}_${gate.network}`, []]] : [];
+      const names = [...outside, ...Object.entries(await a.names())];
       const node = ['node', '--input-type=module-typescript', '--eval', await readFile(STAND_IN, 'utf8')];
       const place = ['--network', names[0]![0], ...names[0]![1].flatMap((alias) => ['--network-alias', alias])];
-      const options = [
-        '--name',
-        standIn,
-        '--label',
-        label,
-        '--publish',
-        '127.0.0.1::9090',
-        '--env',
-        `PORT=${placeOfA.port}`,
-        '--env',
-        'CONTROL_PORT=9090',
-        '--env',
-        `BEHAVIOUR=${behaviour}`,
-      ];
+      const labels = ['--label', `com.docker.compose.project=${project}`, ...ownerOption];
+      const variables = Object.entries({ PORT: placeOfA.port, CONTROL_PORT, CONTROL_KEY, BEHAVIOUR: behaviour });
+      const env = variables.flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+      const options = ['--name', standIn, ...labels, '--publish', `127.0.0.1::${CONTROL_PORT}`, ...env];
       await docker(['run', '--detach', ...options, ...place, BASE_IMAGE, ...node]);
       for (const [network, aliases] of names.slice(1)) {
         const alias = aliases.flatMap((name) => ['--alias', name]);
         await docker(['network', 'connect', ...alias, network, standIn]);
       }
-      const url = await publishedUrl(standIn, 9090);
+      const url = await publishedUrl(standIn, CONTROL_PORT);
       return standInAt(url, 1, () => docker(['rm', '--force', standIn]), a);
     },
     down,
@@ -259,9 +280,9 @@ function composeStack(
  */
 export async function startContainers(settings: Record<string, string> = {}, ...overrides: string[]) {
   const { project, env, down } = newProject();
-  const files = ['docker-compose.yml', ...overrides];
+  const files = ['docker-compose.yml', 'e2e/stack/owner.yml', ...overrides];
   const environment = { ...env, ...settings, COMPOSE_FILE: files.join(delimiter) };
-  const compose = (...args: string[]) => docker(['compose', ...args], environment);
+  const compose = (...args: string[]) => runDocker(['compose', ...args], environment);
   await new DockerComposeEnvironment(ROOT, files)
     .withProjectName(project)
     .withEnvironment(environment)
@@ -280,15 +301,16 @@ export interface Place {
 }
 
 /**
- * Anybody's Compose file as a project of its own, built and up; whether its services answer is not awaited. Rejects with
- * what Compose said when there is nothing to grade: a build that fails, a port that is taken.
+ * Anybody's Compose file as a project of its own, built and up; whether its services answer is not awaited. Compose has no
+ * more than `base` in its environment. Rejects with what Compose said when there is nothing to grade: a build that fails, a
+ * port that is taken.
  */
-export async function composeFileStack(file: string, a: Place, b: Place) {
-  const { project, env, down } = newProject(file);
-  const compose = (...args: string[]) => docker(['compose', '--file', file, ...args], env);
+export async function composeFileStack(file: string, base: NodeJS.ProcessEnv, a: Place, b: Place, gate?: Gate) {
+  const { project, env, down } = newProject(file, base);
+  const compose = (...args: string[]) => runDocker(['compose', '--file', file, ...args], env);
   try {
     const up = ['compose', '--file', file, 'up', '--build', '--detach', '--quiet-pull'];
-    await run('docker', up, { ...OPTIONS, env: { ...process.env, ...env }, timeout: 900_000 });
+    await runDocker(up, env, BUILD_PATIENCE_MS);
   } catch (error) {
     // A service that ends or is never healthy gets its grade; what was never created cannot.
     if (!(await compose('ps', '--all', '--quiet', a.service, b.service)).includes('\n') || isPortTaken(error)) {
@@ -296,7 +318,7 @@ export async function composeFileStack(file: string, a: Place, b: Place) {
       throw error;
     }
   }
-  return composeStack(project, [file], compose, down, a, b);
+  return composeStack(project, [file], compose, down, a, b, gate);
 }
 
 const isPortTaken = (error: unknown) => /port is already allocated|address already in use/.test(String(error));

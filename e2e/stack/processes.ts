@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killAtExit } from './at-exit.ts';
+import { tied } from './enclosure.ts';
 import { untilUp } from './health.ts';
 import { ROOT, STAND_IN } from './paths.ts';
 import { freePort } from './ports.ts';
-import { standInAt, type Followed, type Stack } from './service.ts';
+import { CONTROL_KEY, standInAt, type Followed, type Stack } from './service.ts';
 import { tryFor } from './until.ts';
 
 const STOP_PATIENCE_MS = 10_000; // Docker's own
@@ -19,7 +20,7 @@ export function spawnService(
   env: NodeJS.ProcessEnv,
   stdio: 'pipe' | 'inherit' | 'ignore' = 'pipe',
 ): ChildProcess {
-  return spawn(process.execPath, [`${name}/src/main.ts`], {
+  return spawn(...tied(process.execPath, [`${name}/src/main.ts`]), {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', stdio, stdio],
@@ -147,9 +148,10 @@ function processStack(a: ProcessService, b: ProcessService) {
       await a.kill();
       const { port } = new URL(a.url);
       const control = String(await freePort());
-      const env = { ...process.env, PORT: port, HOSTS: '127.0.0.1 ::1', CONTROL_PORT: control, BEHAVIOUR: behaviour };
+      const own = { HOSTS: '127.0.0.1 ::1', CONTROL_PORT: control, CONTROL_KEY, BEHAVIOUR: behaviour };
+      const env = { ...process.env, PORT: port, ...own };
       standIn = new ProcessService('the stand-in for service A', a.url, () =>
-        spawn(process.execPath, [STAND_IN], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+        spawn(...tied(process.execPath, [STAND_IN]), { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
       );
       await standIn.start();
       const endStandIn = async () => {

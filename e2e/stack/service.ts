@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { get } from './http.ts';
 import { until } from './until.ts';
 
@@ -24,7 +25,7 @@ export interface Service {
   logs(since?: string): Promise<string[]>;
   /** A different text for each life of the process. */
   life(): Promise<string>;
-  /** What of it went on after it was stopped, and had to be killed, in words. */
+  /** What a process that it left did after the stop, until it was killed: `still answered` or `still ran`. */
   survivor?: string | undefined;
   /** It is in the same process as the other. */
   partOf?: boolean;
@@ -63,8 +64,12 @@ export interface StandIn {
   putBack(): Promise<void>;
 }
 
-/** The stand-in that is reached at `url`, once it answers there. `end` ends it, before `a` is started again. */
-export async function standInAt(url: string, addresses: number, end: () => Promise<unknown>, a: Service) {
+/** What the stand-in wants to hear from those who tell it what to do: the services must not. */
+export const CONTROL_KEY = randomBytes(12).toString('hex');
+
+/** The stand-in that is told what to do at `control`, once it answers there. `end` ends it, before `a` is started again. */
+export async function standInAt(control: string, addresses: number, end: () => Promise<unknown>, a: Service) {
+  const url = `${control}/${CONTROL_KEY}`;
   await until('the stand-in for service A', () => get(`${url}/asked`).catch(() => undefined));
   const putBack = async () => {
     await end();

@@ -2,12 +2,13 @@
  * Stands in for service A, on PORT, and does to a caller of `/echo` what the caller's `msg` says: one of the behaviours
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
  * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message.
- * With a CONTROL_PORT, it can be asked there, and no caller needs to know any name: `/play?as=late&msg=xyz` gives a
+ * With a CONTROL_PORT, which may be a socket's path, it can be asked there by those who know its CONTROL_KEY, which begins each path, and no caller needs
+ * to know any name: `/play?as=late&msg=xyz` gives a
  * behaviour, or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be
  * imitated, `/asked` tells what came since the last such question, `/release` hangs up on all callers, and `/refuse` closes
  * PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node, and runs from its text alone.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -181,9 +182,12 @@ const controls: Record<string, (query: URLSearchParams) => unknown> = {
 
 await accept();
 if (process.env.CONTROL_PORT) {
+  if (process.env.CONTROL_PORT.startsWith('/')) rmSync(process.env.CONTROL_PORT, { force: true });
   createHttpServer(async ({ url }, response) => {
-    const { pathname, searchParams } = new URL(url!, 'http://stand-in');
-    response.end(JSON.stringify((await controls[pathname.slice(1)]?.(searchParams)) ?? {}));
-  }).listen(Number(process.env.CONTROL_PORT));
+    const { pathname = '', searchParams = new URLSearchParams() } = URL.parse(url!, 'http://stand-in') ?? {};
+    const [, key, name] = pathname.split('/');
+    if (key !== process.env.CONTROL_KEY) return response.writeHead(403).end();
+    response.end(JSON.stringify((await controls[name!]?.(searchParams)) ?? {}));
+  }).listen(process.env.CONTROL_PORT);
 }
 process.once('SIGTERM', () => process.exit()); // as the first process of a container, it would ignore it
