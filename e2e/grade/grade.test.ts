@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -449,11 +449,12 @@ describe('npm run grade', function () {
         (await docker(['ps', '--all', '--quiet', '--filter=ancestor=node:26-trixie-slim'])).length;
       const before = await count();
       const [json, file] = [join(dir, 'compose.json'), join(dir, 'pair.yml')];
+      await copyFile(`${here}faulty-pair.ts`, join(dir, 'faulty-pair.ts'));
       const taken = createServer().listen(0, '127.0.0.1');
       await once(taken, 'listening');
       const image = 'FROM node:26-trixie-slim\nCOPY faulty-pair.ts /\n';
       const service = (role: string, fault: string, port: number, more = {}) => ({
-        build: { context: here, dockerfile_inline: image },
+        build: { context: '.', dockerfile_inline: image },
         command: ['node', '/faulty-pair.ts', role, fault],
         environment: { PORT: port, ...more },
         ports: [`${(taken.address() as AddressInfo).port}:${port}`],
@@ -482,7 +483,7 @@ describe('npm run grade', function () {
       await writeFile(file, JSON.stringify({ services, volumes: { data: { name: volume } } }));
       try {
         await inside('echo precious > /data/file');
-        await run('--compose', file);
+        expect((await run('--compose', file)).stderr).to.match(/^Neither service can be started: .*exit code 1/);
         expect(await inside('cat /data/file')).to.equal('precious');
       } finally {
         await docker(['volume', 'rm', '--force', volume]);

@@ -1,5 +1,5 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { removeAtExit } from '../stack/at-exit.ts';
@@ -11,7 +11,7 @@ import { isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
 import type { Stack } from '../stack/service.ts';
 import { commandStack, type Command } from './commands.ts';
-import { composeConfig, type Asked } from './compose-file.ts';
+import { prepareCompose, type Asked } from './compose-file.ts';
 import { environmentOfDocker } from './environment.ts';
 import { isolatedStack } from './isolated.ts';
 import { numberIn, path, Ungradable, Unusable, type PairOptions } from './options.ts';
@@ -46,7 +46,7 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     if (!existsSync(file)) throw new Ungradable(`There is no file ${file} (--compose).`);
     const problem = dockerProblem();
     if (problem) throw new Unusable(`No Docker Engine with Compose answers: ${problem}`);
-    const [askedA, askedB] = [asked('a', options), asked('b', options)];
+    const asks: [Asked, Asked] = [asked('a', options), asked('b', options)];
     removeLeftovers();
     if (setup) await setUp(setup, dirname(file), limitMs);
     const dir = await mkdtemp(join(tmpdir(), 'compose-'));
@@ -56,9 +56,8 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
       forget();
     };
     try {
-      const { config, places } = await composeConfig(file, askedA, askedB);
-      await writeFile(join(dir, 'compose.json'), config);
-      const stack = await composeFileStack(join(dir, 'compose.json'), environmentOfDocker(), ...places);
+      const prepared = await prepareCompose(file, folderOf(options), dir, asks, isolate !== undefined);
+      const stack = await composeFileStack(prepared.file, environmentOfDocker(), ...prepared.places, prepared.gate);
       const down = () => stack.down().then(remove);
       return { ...stack, down, [Symbol.asyncDispose]: down };
     } catch (error) {
