@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, type Dirent } from 'node:fs';
+import { createReadStream, existsSync, type Dirent } from 'node:fs';
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { leadsOut } from './folder.ts';
 import { Ungradable } from './options.ts';
@@ -79,7 +78,7 @@ interface Found {
   isSource: boolean;
 }
 
-/** All that is in a folder, in the order of the names. */
+/** Everything in a folder, in the order of the names. */
 async function* entriesIn(top: string, under = '', isSource = true): AsyncGenerator<Found> {
   const entries = await readdir(join(top, under), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -89,7 +88,7 @@ async function* entriesIn(top: string, under = '', isSource = true): AsyncGenera
   }
 }
 
-/** A virtual environment links to the Python that it was made with; no other link may lead out. */
+/** A virtual environment links to the Python that it was made with (from 3.14 on as 𝜋thon, too); no other link may lead out. */
 async function expectInside(folder: string, link: string) {
   const target = leadsOut(folder, link);
   if (!target) return;

@@ -86,7 +86,7 @@ export function guard(port: number): Middleware {
   };
 }
 
-/** Only for whoever has the link; in an address for what sends no headers of its own, and there for no change. */
+/** Answers only callers who have the link. In an address, the token is for requests that send no headers of their own, and allows no change. */
 function needsToken(token: string): Middleware {
   return async (ctx, next) => {
     const given = ctx.get('X-Token') || (ctx.method === 'POST' ? '' : String(ctx.query.token));
