@@ -27,6 +27,8 @@ export interface Outcome {
   results: Pick<Result, 'name' | 'section' | 'verdict'>[];
   reason?: string;
   ms: number;
+  /** It was graded by a run before this one. */
+  isKept?: boolean;
 }
 
 /** What is kept of a finished row: it is graded again only when all of its keys are out of date. */
@@ -192,7 +194,7 @@ class ClassRun {
     const record = join(this.#out, 'students', `${row.file}.json`);
     const page = join(this.#out, 'students', `${row.file}.html`);
     const kept = await keptIn(record);
-    if (kept?.keys.includes(key) && existsSync(page)) return { ...kept.outcome, ms: 0 };
+    if (kept?.keys.includes(key) && existsSync(page)) return { ...kept.outcome, isKept: true };
 
     const start = performance.now();
     const drafts = await mkdtemp(join(this.#out, 'students', DRAFT));
@@ -273,10 +275,10 @@ class ClassRun {
   }
 }
 
-function summary({ isMet, scores, reason, ms }: Outcome): string {
+function summary({ isMet, scores, reason, ms, isKept }: Outcome): string {
   if (!scores) return `not graded: ${reason}`;
   const { lab, robustness } = scores;
-  const when = ms > 0 ? `in ${duration(ms)}` : 'as before';
+  const when = isKept ? 'as before' : `in ${duration(ms)}`;
   return `${isMet ? 'met' : 'not met'}, ${lab.passed} of ${lab.of}, robustness ${robustness.passed} of ${robustness.of}, ${when}`;
 }
 

@@ -262,7 +262,7 @@ describeWithDocker('A Compose file that was handed in', () => {
     ],
     'an env_file outside': [
       pair({ env_file: '../bob/.env' }),
-      /\.env is outside the folder that was handed in: it is \/bob\/\.env\.$/,
+      /: the service service-a: env_file \.\.\/bob\/\.env is outside the folder that was handed in: it is \/bob\/\.env\.$/,
     ],
     'an env_file that is not there': [pair({ env_file: 'no.env' }), /no\.env is no file\.$/],
     'an unknown tag': ['services: !x {}', /cannot be read: Unresolved tag/],

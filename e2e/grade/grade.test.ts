@@ -413,13 +413,21 @@ describe('npm run grade', function () {
     it('says that a directory or a file is not there', async () => {
       await expectOneSentence(runPair('x', 'y', '--a-dir', '/no/such'), /^There is no directory \/no\/such/);
       await expectOneSentence(run('--compose', '/no/such.yml'), /^There is no file \/no\/such\.yml/);
+      await expectOneSentence(
+        run('--compose', '/etc'),
+        /^\/etc is a directory \(--compose\); name the Compose file in it/,
+      );
     });
+
+    it('says that a service is not in the folder that was handed in', () =>
+      expectOneSentence(runPair('x', 'y', '--folder', '/etc'), /^--a-dir is outside of --folder: it is \//));
 
     it('says which option it does not understand', async () => {
       await expectOneSentence(run('--grades'), /^Unknown option '--grades'/);
       await expectOneSentence(run('--a', 'x'), /^--b is missing/);
       await expectOneSentence(run('--timeout', 'soon'), /^--timeout is soon/);
       await expectOneSentence(run('--setup-limit', '0'), /^--setup-limit is 0/);
+      await expectOneSentence(run('--out', 'x'), /^--out is for a class; leave it out, or give --class/);
       await expectOneSentence(run('--compose', 'x', '--a-url', 'http://x:1'), /^--a-url is not for a Compose file/);
       await expectOneSentence(runPair('x', 'y', '--b-port', '1'), /^--b-port is not for commands/);
       await expectOneSentence(run('--setup', 'true'), /^--setup is for somebody's pair/);

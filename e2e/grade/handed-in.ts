@@ -53,15 +53,16 @@ const ASSIGNMENT = /^(\s*(?:export\s+)?)([A-Za-z_][\w.-]*)(?=\s*[=:])/gm;
  * what it may not say.
  */
 export function readHandedIn(file: string, folder: string, dir: string): HandedIn {
-  const read = (path: string) => {
+  const read = (path: string, what = path) => {
     const outside = leadsOut(folder, path);
-    if (outside) throw new Ungradable(`${path} is outside the folder that was handed in: it is ${outside}.`);
+    if (outside) throw new Ungradable(`${what} is outside the folder that was handed in: it is ${outside}.`);
     const info = statSync(path, { throwIfNoEntry: false });
     if (!info?.isFile()) throw new Ungradable(`${path} is no file.`);
     if (info.size > MAX_BYTES) throw new Ungradable(`${path} is longer than 1 MiB.`);
     return readFileSync(path, 'utf8');
   };
   const content = fieldsOf(parse(file, read(file)));
+  if (Object.keys(fieldsOf(content.services)).length === 0) throw new Ungradable(`${file} has no services.`);
   check(file, content);
   const here = dirname(file);
   const own = statSync(join(here, '.env'), { throwIfNoEntry: false })?.isFile() ? read(join(here, '.env')) : '';
@@ -80,12 +81,12 @@ export function readHandedIn(file: string, folder: string, dir: string): HandedI
   };
   let copies = 0;
   /** A copy of each file, as it might name the caller's variables, too. */
-  const copiesOf = (value: unknown): string[] =>
+  const copiesOf = (value: unknown, who: string): string[] =>
     listOf(value).flatMap((each) => {
       const { path, required } = typeof each === 'string' ? { path: each, required: true } : fieldsOf(each);
       const place = resolve(here, String(path));
       if (required === false && !statSync(place, { throwIfNoEntry: false })) return [];
-      const text = read(place);
+      const text = read(place, `${who}: env_file ${path}`);
       const known = new Set([...text.matchAll(ASSIGNMENT)].map(([, , name]) => name));
       const copy = join(dir, `${copies++}.env`);
       const isOwn = (line: string) => !/^\s*(?:export\s+)?[\w.-]+\s*$/.test(line) || known.has(line.trim());
@@ -96,9 +97,10 @@ export function readHandedIn(file: string, folder: string, dir: string): HandedI
       );
       return [copy];
     });
-  for (const service of Object.values(fieldsOf(content.services)).map(fieldsOf)) {
+  for (const [name, fields] of Object.entries(fieldsOf(content.services))) {
+    const service = fieldsOf(fields);
     service.environment = variablesOf(service.environment);
-    if (service.env_file !== undefined) service.env_file = copiesOf(service.env_file);
+    if (service.env_file !== undefined) service.env_file = copiesOf(service.env_file, `${file}: the service ${name}`);
     const build = fieldsOf(service.build);
     if (build.args) build.args = variablesOf(build.args);
   }

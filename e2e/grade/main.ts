@@ -1,6 +1,6 @@
 /** `npm run grade`: the rubric of a pair of services, from outside, or of a whole class. `--help` has the exit codes. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { Pair, printable } from '../spec/pair.ts';
 import { onceParentEnds } from '../stack/at-exit.ts';
@@ -10,6 +10,7 @@ import type { Stack } from '../stack/service.ts';
 import { gradeClass } from './class.ts';
 import { gatherEvidence } from './evidence.ts';
 import { writeWhole } from './files.ts';
+import { leadsOut } from './folder.ts';
 import { grade, type Weigh } from './grade.ts';
 import { gradescope } from './gradescope.ts';
 import { junit } from './junit.ts';
@@ -65,6 +66,7 @@ function checkOutputs(options: Options) {
 async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 'results' | 'sources' | 'proof'>> {
   const seconds = numberIn(options, 'timeout', 60);
   // Before anything is built among them.
+  checkPlaces(options);
   const sources = await sourcesOf(folderOf(options), partsOf(options)).catch((error: Error) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // what is missing is said below
     throw error instanceof Ungradable ? error : new Ungradable(`The folder cannot be read: ${error.message}`);
@@ -96,6 +98,19 @@ async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 
 function partsOf({ folder, compose, a, 'a-dir': dirA = '.', 'b-dir': dirB = '.' }: Options): string[] | undefined {
   if (folder !== undefined || compose) return;
   return a ? [path(dirA), path(dirB)] : [`${ROOT}service-a`, `${ROOT}service-b`];
+}
+
+/** What is looked for in a folder that has nothing to do with it would give a reason that has nothing to do with it, either. */
+function checkPlaces(options: Options) {
+  const { compose, folder, 'a-dir': dirA = '.', 'b-dir': dirB = '.' } = options;
+  if (compose && statSync(path(compose), { throwIfNoEntry: false })?.isDirectory())
+    throw new Unusable(`${path(compose)} is a directory (--compose); name the Compose file in it.`);
+  if (folder === undefined) return;
+  const places = compose ? { compose } : { 'a-dir': dirA, 'b-dir': dirB };
+  for (const [name, given] of Object.entries(places)) {
+    const place = leadsOut(path(folder), path(given));
+    if (place) throw new Unusable(`--${name} is outside of --folder: it is ${place}.`);
+  }
 }
 
 async function proofOf(stack: Stack, problems: Pair['problems']): Promise<Proof> {
@@ -137,6 +152,10 @@ async function main(): Promise<number> {
     process.stdout.write(presentRubric());
     return 0;
   }
+  const given = process.argv.slice(2).map((arg) => arg.split('=')[0]!);
+  const foreign = ['--out', '--jobs', '--limit'].find((name) => given.includes(name));
+  if (foreign && options.class === undefined)
+    throw new Unusable(`${foreign} is for a class; leave it out, or give --class.`);
   return options.class === undefined ? gradePair(options) : gradeClass(options, showProgress);
 }
 

@@ -1,11 +1,10 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative, sep } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, relative, sep } from 'node:path';
 import { removeAtExit } from '../stack/at-exit.ts';
 import { composeFileStack, dockerProblem } from '../stack/containers.ts';
 import { isEnclosed } from '../stack/enclosure.ts';
-import { removeLeftovers } from '../stack/owner.ts';
+import { newFolder, removeLeftovers } from '../stack/owner.ts';
 import { ROOT } from '../stack/paths.ts';
 import { isTaken } from '../stack/ports.ts';
 import { startProcesses } from '../stack/processes.ts';
@@ -49,7 +48,7 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     const asks: [Asked, Asked] = [asked('a', options), asked('b', options)];
     removeLeftovers();
     if (setup) await setUp(setup, dirname(file), limitMs);
-    const dir = await mkdtemp(join(tmpdir(), 'compose-'));
+    const dir = newFolder();
     const forget = removeAtExit(() => rmSync(dir, { recursive: true, force: true }));
     const remove = async () => {
       await rm(dir, { recursive: true });

@@ -40,9 +40,12 @@ function readOptions() {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   try {
+    if (process.argv.some((arg) => /^--isolate\b/.test(arg)))
+      throw new Unusable('--isolate is for grades alone; leave it out.');
     const options = { ...PAIR, port: { ...text, default: '8090' }, open: flag, help: { ...flag, short: 'h' } };
     return parseArgs({ options }).values;
   } catch (error) {
+    if (error instanceof Unusable) throw error;
     throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
   }
 }

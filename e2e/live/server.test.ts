@@ -215,7 +215,7 @@ describe('The server of the live page', function () {
       ],
       [['--port', 'x'], '--port is x; it must be a whole number from 1 to 65535.'],
       [['--a', 'true'], '--b is missing: a pair takes two commands.'],
-      [['--isolate=', '--a', 'x', '--b', 'y'], '--isolate is for grades alone; leave it out.'],
+      [['--isolate', '--a', 'x', '--b', 'y'], '--isolate is for grades alone; leave it out.'],
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
     ] as const;
     for (const [args, sentence] of sentences) {

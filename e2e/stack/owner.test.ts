@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { expect } from 'chai';
 import { BASE_IMAGE, docker } from './containers.ts';
 import { describeWithDocker } from './describe-with-docker.ts';
-import { OWNER, removeLeftovers } from './owner.ts';
+import { newFolder, OWNER, removeLeftovers } from './owner.ts';
 
 const MODULE = new URL('owner.ts', import.meta.url).href;
 
@@ -41,20 +42,28 @@ describeWithDocker('What a process has made in the engine', function () {
   });
 
   it('is removed by the next one once it was killed, and nothing else is', async () => {
-    const program = `console.log((await import(${JSON.stringify(MODULE)})).OWNER); setInterval(() => {}, 1000);`;
+    const program = `const { newFolder, OWNER } = await import(${JSON.stringify(MODULE)});
+      console.log(OWNER + ' ' + newFolder());
+      setInterval(() => {}, 1000);`;
     const other = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = await once(other.stdout.setEncoding('utf8'), 'data');
-    await make('dead', line.trim());
+    const [, owner, folder] = /^(.*) (\S+)$/.exec(line.trim())!;
+    const ownFolder = newFolder();
+    await make('dead', owner!);
     await make('own', OWNER);
     await make('elsewhere', `not-${hostname()} ${other.pid} 1`);
     removeLeftovers();
     expect(await left('dead'), 'while it lives').to.have.length(4);
+    expect(existsSync(folder!)).to.equal(true);
     other.kill('SIGKILL');
     await once(other, 'exit');
     removeLeftovers();
     expect(await left('dead')).to.deep.equal([]);
+    expect(existsSync(folder!)).to.equal(false);
+    expect(existsSync(ownFolder)).to.equal(true);
+    rmSync(ownFolder, { recursive: true });
     expect(await left('own'), 'of this one').to.have.length(4);
     expect(await left('elsewhere'), "of another machine's").to.have.length(4);
   });

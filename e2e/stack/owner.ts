@@ -1,6 +1,7 @@
 /** A label tells which process made a container, network, volume or image, so that what a dead one left can be removed. */
-import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { globSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { runToEnd } from './at-exit.ts';
 
 const NAME = 'two-services.owner';
@@ -55,8 +56,21 @@ const KINDS = [
   { list: ['volume', 'ls', '--format', `{{.Name}} ${LABEL}`], remove: ['volume', 'rm', '--force'] },
 ];
 
+const FOLDER = join(tmpdir(), 'two-services-');
+
+/** A new folder of this process's, for what it needs only while it runs. */
+export function newFolder(): string {
+  const folder = mkdtempSync(FOLDER);
+  writeFileSync(join(folder, 'owner'), OWNER);
+  return folder;
+}
+
 /** Removes what processes of this machine left when they were killed. Synchronous. */
 export function removeLeftovers() {
+  for (const file of globSync(`${FOLDER}*/owner`)) {
+    if (!mayLive(attempt(() => readFileSync(file, 'utf8'), '')))
+      attempt(() => rmSync(dirname(file), { recursive: true }), undefined);
+  }
   const docker = (...args: string[]) => runToEnd('docker', args).stdout?.split('\n').filter(Boolean) ?? [];
   const removeDead = (lines: string[], remove: string[]) => {
     const parts = lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' '))] as const);
