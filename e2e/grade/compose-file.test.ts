@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,7 @@ describeWithDocker('A Compose file that was handed in', () => {
     mkdirSync(join(dir, 'bob'));
     writeFileSync(join(folder, 'app', 'Dockerfile'), 'FROM x\n');
     writeFileSync(join(dir, 'bob', 'Dockerfile'), 'FROM x\n');
+    writeFileSync(join(folder, 'nul.env'), 'A=\0');
     writeFileSync(join(dir, 'bob', '.env'), 'BOBS=secret\n');
   });
   afterEach(() => rmSync(dir, { recursive: true }));
@@ -138,6 +140,59 @@ describeWithDocker('A Compose file that was handed in', () => {
     expect(asList.services['service-a'].environment).to.deep.equal({ ...own, X: '$$5' });
   });
 
+  it('finds in its .env and in an env_file what Compose finds, however they are written', async () => {
+    const lines = ["A='pa$word' DOCKER_CONFIG=/tmp/x", 'LINES="one', 'FOO=bar"', 'COST="$$5"'];
+    writeFileSync(join(folder, '.env'), lines.join('\n'));
+    writeFileSync(join(folder, 'more.env'), ['KEY="BEGIN', 'MIIE', 'END"', "PASS='$A'", 'TWO=${A}'].join('\n'));
+    const { services } = await read(pair({ environment: { X: '$A', Y: '$LINES', Z: '$COST' }, env_file: 'more.env' }));
+    expect(services['service-a'].environment).to.include({
+      ...{ X: 'pa$$word', Y: 'one\nFOO=bar', Z: '$$5', KEY: 'BEGIN\nMIIE\nEND', PASS: '$$A', TWO: 'pa$$word' },
+    });
+    expect(services['service-a'].environment).not.to.have.any.keys('A', 'DOCKER_CONFIG', 'MIIE');
+  });
+
+  it('may be in a folder with any name, and have a service that is an alias of another', async () => {
+    folder = join(dir, "o'brien $PATH");
+    file = join(folder, 'compose.yaml');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'more.env'), 'X=$PWD\n');
+    const one = '{ image: x, env_file: [more.env], environment: { HERE: "${PWD}" }, volumes: [".:/x"] }';
+    const { services } = await read(`services:\n  service-a: &a ${one}\n  service-b: *a\n`);
+    for (const { environment, volumes } of Object.values<any>(services)) {
+      expect(environment).to.include({ HERE: folder.replaceAll('$', '$$$$') });
+      expect(environment).to.have.property('X');
+      expect(volumes[0].source).to.equal(folder.replaceAll('$', '$$$$'));
+    }
+  });
+
+  it('may mount what is there already inside of a folder, and a file where none is', async () => {
+    writeFileSync(join(folder, 'app', 'there.conf'), 'as it was');
+    writeFileSync(join(folder, 'new.json'), '{}');
+    await read(
+      pair({ volumes: ['./app:/app', './new.json:/app/there.conf', './new.json:/app/sub/new.json', '/app/cache'] }),
+    );
+    expect(readFileSync(join(folder, 'app', 'there.conf'), 'utf8')).to.equal('as it was');
+    expect(readFileSync(join(folder, 'app', 'sub', 'new.json'), 'utf8')).to.equal('');
+    expect(existsSync(join(folder, 'app', 'cache'))).to.equal(true);
+  });
+
+  it('does not decide how long a stop of it may take', async () => {
+    const { services } = await read(pair({ stop_grace_period: '10m' }));
+    expect(services['service-a'].stop_grace_period).to.equal('10s');
+  });
+
+  it('is refused with a Dockerfile that never ends', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    expect(await sentence(pair({ build: { context: '.', dockerfile: 'pipe' } }))).to.match(
+      /the service service-a is built by \/ada\/pipe, which is no file\.$/,
+    );
+  });
+
+  it('is told what Compose says in its own words', async () => {
+    const said = await read(pair({ environment: { X: '${MISSING:?set MISSING}' } })).catch(({ stderr }) => stderr);
+    expect(said).to.contain('required variable MISSING').and.not.contain('HANDED_IN');
+  });
+
   it('gives no name to what it builds: it could be that of an image which others use', async () => {
     const services = {
       'service-a': { image: 'node:26-trixie-slim', build: 'app' },
@@ -211,6 +266,8 @@ describeWithDocker('A Compose file that was handed in', () => {
     'the home mounted': [{ volumes: ['~:/x'] }, 'mounts /'],
     'a neighbour mounted': [{ volumes: ['../bob:/x'] }, 'mounts /bob'],
     'a neighbour mounted by a link': [{ volumes: ['./link:/x'] }, 'mounts /bob'],
+    'a neighbour mounted by a link with a dollar': [{ volumes: ['./$$link:/x'] }, 'mounts /bob'],
+    'a neighbour to build by a link with a dollar': [{ build: './$$link' }, 'is built from /bob'],
     'what is behind a link mounted': [{ volumes: ['./link/new:/x'] }, 'mounts /bob/new'],
     "a neighbour's folder to build": [{ build: '../bob' }, 'is built from /bob'],
     'a repository to build': [
@@ -224,7 +281,7 @@ describeWithDocker('A Compose file that was handed in', () => {
   };
   for (const [what, [ofA, where]] of Object.entries(OUTSIDE)) {
     it(`is refused with ${what}`, async () => {
-      symlinkSync('../bob', join(folder, 'link'));
+      for (const link of ['link', '$link']) symlinkSync('../bob', join(folder, link));
       const said = await sentence(pair(ofA));
       expect(said)
         .to.contain(`the service service-a ${where}`)
@@ -266,6 +323,19 @@ describeWithDocker('A Compose file that was handed in', () => {
     ],
     'an env_file that is not there': [pair({ env_file: 'no.env' }), /no\.env is no file\.$/],
     'an unknown tag': ['services: !x {}', /cannot be read: Unresolved tag/],
+    'an alias inside of what it stands for': [
+      'services: &all { service-a: { image: x, depends_on: *all } }',
+      /cannot be read: \*all is part of what it stands for\./,
+    ],
+    'a key that every object has': [
+      pair({ constructor: false, toString: true }),
+      /says toString of the service service-a, which a file that is handed in may not/,
+    ],
+    'more than 4 MiB by its aliases': [
+      `x-x: &x ${'x'.repeat(1e5)}\nx-y: [${'*x,'.repeat(90)}]\nservices: { service-a: { image: x, command: [${'*x,'.repeat(9)}] } }`,
+      /is longer than 4 MiB with what its aliases stand for\./,
+    ],
+    'a .env that is no text': [pair({ env_file: 'nul.env' }), /nul\.env is no text: it has a NUL\.$/],
     'aliases without end': [
       `a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c]`,
       /cannot be read: Excessive alias count/,

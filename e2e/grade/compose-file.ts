@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { BASE_IMAGE, GATE_PORTS, type Gate, type Place } from '../stack/containers.ts';
 import { ownerLabel } from '../stack/owner.ts';
 import { environmentOfDocker, NO_PROXY } from './environment.ts';
 import { leadsOut } from './folder.ts';
-import { readHandedIn } from './handed-in.ts';
+import { composeConfig, escaped, readHandedIn } from './handed-in.ts';
 import { Ungradable } from './options.ts';
 
 const FORWARD = fileURLToPath(new URL('forward.ts', import.meta.url));
@@ -49,6 +47,7 @@ type Named = Record<string, unknown>;
 /** What each service may use up of the machine, and may not do. A flood of output must not fill the disk, either. */
 const WALLS = {
   ...{ mem_limit: '1g', memswap_limit: '1g', pids_limit: 256, cpus: 1 },
+  stop_grace_period: '10s', // as without it: the grader waits for a stop
   security_opt: ['no-new-privileges:true'],
   logging: { driver: 'json-file', options: { 'max-size': '16m', 'max-file': '1' } },
   labels: ownerLabel,
@@ -101,25 +100,18 @@ export async function prepareCompose(
   }
   const gate = isIsolated ? await isolate(config, places) : undefined;
   const prepared = join(dir, 'compose.json');
-  await writeFile(prepared, JSON.stringify(config));
+  await writeFile(
+    prepared,
+    JSON.stringify(config, (_key, value) => escaped(value)),
+  );
   return { file: prepared, places, gate };
 }
 
 async function resolved(file: string, folder: string, dir: string): Promise<Config> {
-  const { content, variables } = readHandedIn(file, folder, dir);
-  const [own, ownEnv] = [join(dir, 'handed-in.json'), join(dir, 'handed-in.env')];
+  const { content, variables } = await readHandedIn(file, folder, dir);
+  const own = join(dir, 'handed-in.json');
   await writeFile(own, content);
-  await writeFile(ownEnv, variables);
-  // Compose would make what the folder's .env says part of its own environment, which decides what it runs.
-  const place = ['--project-directory', dirname(file), '--env-file', ownEnv, '--file', own];
-  const options = {
-    cwd: dir,
-    env: environmentOfDocker(),
-    maxBuffer: 64 * 1024 ** 2,
-    timeout: 60_000,
-  };
-  const { stdout } = await promisify(execFile)('docker', ['compose', ...place, 'config', '--format', 'json'], options);
-  return JSON.parse(stdout);
+  return await composeConfig(own, dirname(file), dir, { ...environmentOfDocker(), ...variables });
 }
 
 function expectInside({ build, volumes = [] }: Service, folder: string, who: string) {
@@ -131,8 +123,12 @@ function expectInside({ build, volumes = [] }: Service, folder: string, who: str
   };
   if (build) {
     expect(build.context, 'is built from');
-    if (build.dockerfile_inline === undefined)
-      expect(resolve(build.context, build.dockerfile ?? 'Dockerfile'), 'is built by');
+    if (build.dockerfile_inline === undefined) {
+      const dockerfile = resolve(build.context, build.dockerfile ?? 'Dockerfile');
+      expect(dockerfile, 'is built by');
+      const isFile = statSync(dockerfile, { throwIfNoEntry: false })?.isFile() ?? true; // Compose says what is missing
+      if (!isFile) throw new Ungradable(`${who} is built by ${dockerfile}, which is no file.`);
+    }
   }
   for (const volume of volumes) {
     if (!['bind', 'volume', 'tmpfs'].includes(volume.type))
@@ -144,11 +140,14 @@ function expectInside({ build, volumes = [] }: Service, folder: string, who: str
 /** The mounts without options of their own. What is written to a bind would be the host's, with any owner and any rights. */
 function mountsOf({ volumes = [] }: Service, folder: string): Mount[] {
   for (const bind of volumes.filter(({ type }) => type === 'bind')) {
-    for (const { target } of volumes) {
+    for (const { type, source, target } of volumes) {
       const within = relative(bind.target, target);
       if (!within || within.startsWith('..')) continue;
       const place = join(bind.source!, within); // the engine cannot make it in a bind that is read-only
-      if (!leadsOut(folder, place)) mkdirSync(place, { recursive: true });
+      if (leadsOut(folder, place) || lstatSync(place, { throwIfNoEntry: false })) continue;
+      const isFile = type === 'bind' && statSync(source!, { throwIfNoEntry: false })?.isFile();
+      mkdirSync(isFile ? dirname(place) : place, { recursive: true });
+      if (isFile) writeFileSync(place, '', { flag: 'wx' });
     }
   }
   return volumes.map(({ type, source, target, read_only }) => ({
@@ -208,7 +207,7 @@ async function isolate(config: Config, [a, b]: [Place, Place]): Promise<Gate> {
     [GATE_PORTS.a, `${a.service}:${a.port}`],
     [GATE_PORTS.b, `${b.service}:${b.port}`],
   ];
-  const program = (await readFile(FORWARD, 'utf8')).replaceAll('$', '$$$$');
+  const program = await readFile(FORWARD, 'utf8');
   let [gate, outside] = [GATE, OUTSIDE];
   while (config.services[gate]) gate += '-';
   while (config.networks![outside]) outside += '-';
