@@ -122,13 +122,14 @@ describe('npm run grade -- --class', function () {
     await writeClass({
       endless: ['while :; do sleep 1; done', `${NODE} b`],
       bomb: [bomb, bomb],
-      crash: [CRASH, `${NODE} b`],
+      'a\rcrash': [CRASH, `${NODE} b`],
     });
-    const { code } = await run('--limit', '0.2');
+    const { code, stdout } = await run('--limit', '0.2');
     expect(code).to.equal(1);
+    expect(stdout).to.contain('\n3/3  a crash: not met, ');
     expect(gradeOf('endless').reason).to.equal('It was not finished after 12 s.');
     expect(gradeOf('bomb').reason).to.equal('It was not finished after 12 s.');
-    expect(gradeOf('crash').outcome).to.equal('not met');
+    expect(gradeOf('a\rcrash').outcome).to.equal('not met');
     await expectNothingLeft();
   });
 

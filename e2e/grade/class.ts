@@ -15,6 +15,7 @@ import type { Result } from './grade.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess } from './grading-process.ts';
 import { lock } from './lock.ts';
+import { inOneLine } from '../stack/foreign-text.ts';
 import { numberIn, pairArguments, path, Ungradable, Unusable, type Options } from './options.ts';
 import { duration, meetsLab, type Report } from './report.ts';
 import { readRubric } from './rubric-file.ts';
@@ -172,7 +173,7 @@ class ClassRun {
     this.#writing = this.#writing.then(() => this.#write());
     await this.#writing;
     this.#showProgress('');
-    console.log(`${size}/${this.#rows.length}  ${row.id}: ${summary(outcome)}${this.#timeLeft(', ')}`);
+    console.log(`${size}/${this.#rows.length}  ${inOneLine(row.id)}: ${summary(outcome)}${this.#timeLeft(', ')}`);
   }
 
   async #write() {

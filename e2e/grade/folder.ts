@@ -1,9 +1,10 @@
 import { readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
+import { Ungradable } from './options.ts';
 
 const MAX_LINKS = 255;
 
-/** Where a path, seen from a folder, really leads when that is outside of the folder; also one that is not there yet. */
+/** Where a path, seen from a folder, really leads when that is outside of the folder; also one that is not there yet. Throws an `Ungradable` for a loop. */
 export function leadsOut(folder: string, path: string): string | undefined {
   const from = placeOf(resolve(folder));
   const to = placeOf(resolve(folder, path));
@@ -21,7 +22,7 @@ function placeOf(path: string): string {
     const next = step === '..' ? dirname(place) : join(place, step);
     const target = targetOf(next);
     if (target === undefined) place = next;
-    else if (++links > MAX_LINKS) throw new Error(`${path} leads through more than ${MAX_LINKS} symbolic links.`);
+    else if (++links > MAX_LINKS) throw new Ungradable(`${path} leads through more than ${MAX_LINKS} symbolic links.`);
     else {
       if (isAbsolute(target)) place = root;
       steps.unshift(...target.split(sep));

@@ -67,8 +67,9 @@ async function resultsOf(options: Options, weigh?: Weigh): Promise<Pick<Report, 
   const seconds = numberIn(options, 'timeout', 60);
   // Before anything is built among them.
   checkPlaces(options);
+  const places = [folderOf(options), ...(partsOf(options) ?? [])];
   const sources = await sourcesOf(folderOf(options), partsOf(options)).catch((error: Error) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // what is missing is said below
+    if (!places.every(existsSync)) return undefined; // what is missing is said below
     throw error instanceof Ungradable ? error : new Ungradable(`The folder cannot be read: ${error.message}`);
   });
   showProgress('setting up, building and starting the pair');

@@ -45,6 +45,13 @@ describe("The sources in a student's folder", () => {
     expect((await sourcesOf(ada)).hash).not.to.equal(before.hash);
   });
 
+  it('cannot be named when a name is not UTF-8, of a link in what a build makes, too', async () => {
+    mkdirSync(join(ada, 'node_modules'));
+    const name = Buffer.concat([Buffer.from(join(ada, 'node_modules', 'f')), Buffer.from([0xfc]), Buffer.from('r')]);
+    symlinkSync(join(dir, 'bob'), name);
+    expect(await refusal(ada)).to.equal('The name node_modules/f\ufffdr is not UTF-8; rename it.');
+  });
+
   it('have the commit that their repository is at, also once its references are packed', async () => {
     const head = commit(ada);
     expect(await sourcesOf(ada)).to.include({ commit: head });

@@ -27,7 +27,8 @@ const isMade = (name: string) => MADE.some((made) => (made[0] === '*' ? name.end
 
 /**
  * Identifies what is in a folder, or in the parts of it that are given. It runs nothing of it, and reads nothing outside.
- * Throws an `Ungradable` for a link that leads out of it, and for more than 50,000 files or 2 GiB.
+ * Throws an `Ungradable` for a link that leads out of it, for a name that is not UTF-8, and for more than 50,000 files or
+ * 2 GiB.
  */
 export async function sourcesOf(folder: string, parts = [folder]): Promise<Sources> {
   const hash = createHash('sha256');
@@ -78,10 +79,13 @@ interface Found {
   isSource: boolean;
 }
 
-/** Everything in a folder, in the order of the names. */
+/** Everything in a folder, in the order of the names. Throws an `Ungradable` for a name that is not UTF-8. */
 async function* entriesIn(top: string, under = '', isSource = true): AsyncGenerator<Found> {
   const entries = await readdir(join(top, under), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    // It is no text, so that nothing here could name the file.
+    if (entry.name.includes('\ufffd'))
+      throw new Ungradable(`The name ${join(under, entry.name)} is not UTF-8; rename it.`);
     const found = { path: join(under, entry.name), entry, isSource: isSource && !isMade(entry.name) };
     yield found;
     if (entry.isDirectory()) yield* entriesIn(top, found.path, found.isSource);
