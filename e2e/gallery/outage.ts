@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { outcomeOf } from '../picture/outcomes.ts';
 import { docker, startContainers, type ContainerService } from '../stack/containers.ts';
 import { callSteadily, type Outcome } from '../stack/callers.ts';
 import { get } from '../stack/http.ts';
@@ -12,7 +13,6 @@ export interface OutageCall {
   at: number;
   /** How long B took to answer, in milliseconds. */
   ms: number;
-  /** `200`, the `reason` of a 503, another status, or why there was no answer. */
   outcome: string;
 }
 
@@ -73,9 +73,7 @@ async function measureOutage(a: ContainerService, b: ContainerService): Promise<
   return { calls: (await calls.done).map(named), phases };
 }
 
-function named({ at, ms, status, reason, error }: Outcome): OutageCall {
-  return { at, ms, outcome: String(status === 503 ? reason : (status ?? error)) };
-}
+const named = ({ at, ms, status, reason }: Outcome): OutageCall => ({ at, ms, outcome: outcomeOf({ status, reason }) });
 
 /** When the engine did `event` to the service's container in the course of `action`, in milliseconds of the epoch. */
 async function timeOf(event: string, service: ContainerService, action: () => Promise<unknown>): Promise<number> {

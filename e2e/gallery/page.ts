@@ -1,3 +1,4 @@
+import { table } from '../picture/markdown.ts';
 import { written } from '../readme/page.ts';
 import { anchorOf, type ActedOut } from './act-out.ts';
 
@@ -36,17 +37,9 @@ function overview(acts: ActedOut[]): string {
       row === answers.length - 1 ? back : '',
     ]);
   });
-  return markdownTable([['act', 'A …', '`reason`', 'B answers after', 'B after A'], ...rows]);
+  return table([['act', 'A …', '`reason`', 'B answers after', 'B after A'], ...rows]);
 }
 
 export const slowest = (calls: { ms: number }[]) => Math.max(...calls.map(({ ms }) => ms));
 
 const inMs = (ms: number) => `${Math.round(ms)} ms`;
-
-/** A Markdown table in the form that Prettier gives it, so that writing it never makes the check fail. */
-function markdownTable(rows: string[][]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`);
-  lines.splice(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
-  return lines.join('\n');
-}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drawOutage } from '../gallery/outage-chart.ts';
 import type { OutageCall, Outage, Phase } from '../gallery/outage.ts';
-import { MARKS } from '../picture/picture.ts';
+import { outcomeOf } from '../picture/outcomes.ts';
 import { get } from '../stack/http.ts';
 import type { Stack } from '../stack/service.ts';
 
@@ -58,8 +58,7 @@ async function callB(url: string, start: number): Promise<OutageCall> {
   const at = Date.now() - start;
   try {
     const { status, json, ms } = await get(`${url}/call-echo?msg=hello`, {}, { timeoutMs: PATIENCE_MS });
-    const reason = status === 503 && Object.keys(MARKS).find((reason) => reason === json?.reason);
-    return { at, ms, outcome: reason || String(status) };
+    return { at, ms, outcome: outcomeOf({ status, reason: json?.reason }) };
   } catch {
     return { at, ms: Date.now() - start - at, outcome: 'none' };
   }

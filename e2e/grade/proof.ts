@@ -1,4 +1,5 @@
-import { harmless, inOneLine, shortened } from '../stack/foreign-text.ts';
+import { block, inline } from '../picture/markdown.ts';
+import { shortened } from '../stack/foreign-text.ts';
 import type { Typed } from './evidence.ts';
 import { facts, type Report } from './report.ts';
 
@@ -21,21 +22,21 @@ export function proofInMarkdown(report: Report, pictureFile: string): string {
     ...rows,
     '',
     ...(typeof steps === 'string'
-      ? fence('text', [steps])
+      ? [block('text', [steps]), '']
       : steps.flatMap(({ title, typed }) => [`## ${title}`, '', ...typed.flatMap(transcript)])),
     '## B during an outage of A',
     '',
     ...(typeof picture === 'string'
-      ? fence('text', [picture])
+      ? [block('text', [picture]), '']
       : [`![How B answers while A fails](${encodeURI(pictureFile)})`, '']),
   ].join('\n');
 }
 
 function transcript(typed: Typed): string[] {
   const { command, logs } = typed;
-  const parts = fence('console', [`$ ${command}`, ...outputLines(typed)]);
+  const parts = [block('console', [`$ ${command}`, ...outputLines(typed)]), ''];
   for (const [service, lines] of logLines(typed)) {
-    parts.push(`${service}'s log, ${FOUND_BY[logs!.by]}:`, '', ...fence('text', lines));
+    parts.push(`${service}'s log, ${FOUND_BY[logs!.by]}:`, '', block('text', lines), '');
   }
   return parts;
 }
@@ -50,17 +51,4 @@ export function logLines({ logs }: Typed): [service: string, lines: string[]][] 
   return Object.entries({ B: b, A: a }).flatMap(([service, lines]): [string, string[]][] =>
     lines.length > 0 ? [[service, shortened(lines, MAX_LOG_LINES)]] : [],
   );
-}
-
-/** Closed by more backticks than any of the lines has in a row, so that none of them ends it. */
-function fence(language: string, lines: string[]): string[] {
-  const text = lines.map(harmless);
-  const ticks = text.join('\n').match(/`+/g) ?? [];
-  const mark = '`'.repeat(Math.max(3, ...ticks.map(({ length }) => length + 1)));
-  return [mark + language, ...text, mark, ''];
-}
-
-/** As text and nothing else, in a cell of a table; addresses in it become no links. */
-function inline(text: string): string {
-  return inOneLine(text).replace(/[\\`*_{}[\]<>#|~!&@()^$]|:(?=\/)|(?<=www)\./gi, '\\$&');
 }

@@ -2,7 +2,7 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MARKS } from '../picture/picture.ts';
+import { outcomeOf } from '../picture/outcomes.ts';
 import { copy } from './log-lines.ts';
 
 const PATIENCE_MS = 10_000;
@@ -26,6 +26,8 @@ export interface Call {
   /** Why there was no whole answer. */
   error?: string;
 }
+
+type Answer = { status?: number; reason?: string; body?: string; error?: string };
 
 /** Calls B steadily, on kept connections, whether or not it has answered before; and once on request. */
 export class Caller {
@@ -68,16 +70,16 @@ export class Caller {
     const at = Date.now();
     const start = performance.now();
     this.#inFlight++;
-    const answer = await this.#ask(msg, id).catch((error: NodeJS.ErrnoException) => ({ error: inWords(error) }));
+    const answer: Answer = await this.#ask(msg, id).catch((error) => ({ error: inWords(error) }));
     this.#inFlight--;
     const ms = Math.round((performance.now() - start) * 100) / 100;
-    const call = { n, id, msg, at, ms, body: '', ...answer, outcome: 'status' in answer ? outcomeOf(answer) : 'none' };
+    const call = { n, id, msg, at, ms, body: '', ...answer, outcome: outcomeOf(answer) };
     call.body = copy(call.body, MAX_KEPT_CHARS);
     this.#ended(call);
     return call;
   }
 
-  async #ask(msg: string, id: string): Promise<{ status: number; body: string }> {
+  async #ask(msg: string, id: string): Promise<Answer> {
     const call = request(`${this.#urlOfB()}/call-echo?msg=${encodeURIComponent(msg)}`, {
       agent: this.#agent,
       headers: { 'x-request-id': id },
@@ -89,20 +91,13 @@ export class Caller {
       body += chunk;
       if (body.length > MAX_BODY_BYTES) throw new Error('The answer is longer than 64 KiB.');
     }
-    return { status: response!.statusCode!, body };
+    return { status: response!.statusCode!, reason: /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1], body };
   }
 
   close() {
     this.#isClosed = true;
     this.#agent.destroy();
   }
-}
-
-function outcomeOf({ status, body }: { status: number; body: string }): string {
-  if (status !== 200 && status !== 503) return 'other';
-  if (status === 200) return '200';
-  const reason = /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1] ?? '';
-  return /^[a-z_]+$/.test(reason) && Object.hasOwn(MARKS, reason) ? reason : '503';
 }
 
 function inWords({ name, code, message }: NodeJS.ErrnoException): string {

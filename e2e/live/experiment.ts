@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { get } from '../stack/http.ts';
 import { quoted } from '../stack/shell.ts';
 import { ACTIONS, Refused } from './actions.ts';
@@ -10,7 +11,6 @@ import type { Controls, Sight } from './controls.ts';
 import { LogLines } from './log-lines.ts';
 import {
   MAX_CALLS,
-  OUTCOMES,
   type Band,
   type CallView,
   type Dot,
@@ -35,7 +35,6 @@ interface Settings {
   isOwn: boolean;
   deadlineMs: number;
   callsPerSecond: number;
-  reasons: Map<string, string>;
 }
 
 /**
@@ -307,7 +306,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode ${quoted(`msg=${msg}`)} localhost:${port}/call-echo`,
       answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
       body,
-      ...explain(call, logs, band, this.settings.reasons),
+      ...explain(call, logs, band),
     };
   }
 }
@@ -322,4 +321,4 @@ function silence({ name, code }: NodeJS.ErrnoException): string {
 
 const charsOf = ({ msg, body }: Call) => msg.length + body.length;
 
-const dotOf = ({ n, at, ms, outcome }: Call): Dot => [n, at, ms, OUTCOMES.indexOf(outcome)];
+const dotOf = ({ n, at, ms, outcome }: Call): Dot => [n, at, ms, OUTCOME_NAMES.indexOf(outcome)];

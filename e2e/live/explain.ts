@@ -1,3 +1,4 @@
+import { OUTCOMES } from '../picture/outcomes.ts';
 import type { Call } from './caller.ts';
 import type { CallView, Name } from './protocol.ts';
 
@@ -8,9 +9,8 @@ export function explain(
   { outcome, status, body }: Call,
   found: Found,
   band: string | undefined,
-  reasons: Map<string, string>,
 ): Pick<CallView, 'explanation' | 'logs'> {
-  const saw = reasons.get(outcome);
+  const saw = OUTCOMES[outcome]!.saw;
   const sentence = /"error"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
   const meanings: Record<string, string> = {
     200: 'B asked A, and A gave the echo in time.',

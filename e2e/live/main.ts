@@ -1,18 +1,16 @@
 /** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PAIR, Unusable } from '../grade/options.ts';
 import { removeAtExit } from '../stack/at-exit.ts';
-import { ROOT } from '../stack/paths.ts';
 import { isTaken } from '../stack/ports.ts';
 import { choosePair } from './choose.ts';
 import { Experiment } from './experiment.ts';
-import { readReasons } from './reasons.ts';
 import { serve } from './server.ts';
 
 const HELP = `A page on which you break A and watch B.
@@ -82,7 +80,6 @@ async function main() {
     isOwn,
     deadlineMs: isOwn ? DEADLINE_MS : Number(options.timeout) * 1000,
     callsPerSecond: CALLS_PER_SECOND,
-    reasons: readReasons(readFileSync(`${ROOT}README.md`, 'utf8')),
   });
   const token = randomBytes(24).toString('base64url');
   await serve(experiment, port, token).catch(async (error) => {

@@ -10,6 +10,7 @@ import * as prettier from 'prettier';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { acts } from '../gallery/acts.ts';
 import { docker } from '../stack/containers.ts';
+import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { COLOURS } from '../picture/picture.ts';
 import { describeWithDocker } from '../stack/describe-with-docker.ts';
 import { ROOT } from '../stack/paths.ts';
@@ -17,7 +18,7 @@ import { hasProc } from '../stack/resources.ts';
 import { freePort } from '../stack/ports.ts';
 import { until } from '../stack/until.ts';
 import { describeInBrowser, openBrowser, eventsOf, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
-import { OUTCOMES, waitOf, type CallView } from './protocol.ts';
+import { waitOf, type CallView } from './protocol.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PATIENCE_MS = 30_000;
@@ -564,7 +565,7 @@ describeInBrowser('The live page', function () {
         .filter(([, at]) => at > start)
         .flatMap(([n, , , outcome]) => {
           const line = logged.find(({ request_id }) => request_id === `${prefix}${n}`);
-          return line ? [[OUTCOMES[outcome], String(line.reason ?? line.status)]] : [];
+          return line ? [[OUTCOME_NAMES[outcome], String(line.reason ?? line.status)]] : [];
         });
       expect(compared).to.have.length.above(20);
       for (const [shown, said] of compared) expect(shown).to.equal(said);

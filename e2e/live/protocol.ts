@@ -1,5 +1,4 @@
 /** What the server and the page say to each other: the types, and the few numbers that both need. */
-import { MARKS } from '../picture/picture.ts';
 
 export type Name = 'a' | 'b';
 export type State = 'running' | 'starting' | 'paused' | 'stopped' | 'replaced';
@@ -107,7 +106,7 @@ export interface View {
   tour: TourView;
 }
 
-/** A call as the chart needs it: its number, when it began, how long it took, and the place of its outcome in `OUTCOMES`. */
+/** A call as the chart needs it: its number, when it began, how long it took, and the place of its outcome in `OUTCOME_NAMES`. */
 export type Dot = [n: number, at: number, ms: number, outcome: number];
 
 /** One call with all that is known of it. */
@@ -125,8 +124,6 @@ export interface CallView {
   explanation: string;
   logs: Record<Name, { lines: string[]; remark: string }>;
 }
-
-export const OUTCOMES = Object.keys(MARKS);
 
 /** Calls are kept, here and on the page, for three minutes at the highest rate; the oldest go first. */
 export const MAX_RATE = 200;

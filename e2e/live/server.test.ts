@@ -21,7 +21,6 @@ import { BEHAVIOURS } from './behaviours.ts';
 import type { Experiment } from './experiment.ts';
 import { LogLines } from './log-lines.ts';
 import type { Dot } from './protocol.ts';
-import { readReasons } from './reasons.ts';
 import { guard, serve } from './server.ts';
 
 describe('The server of the live page', function () {
@@ -381,17 +380,6 @@ describe('What the live page knows', () => {
     const table = source.slice(source.indexOf('const behaviours'), source.indexOf('\nfunction answer'));
     const names = [...table.matchAll(/^ {2}(\w+)(?:\(|:)/gm)].map(([, name]) => name);
     expect(names).to.have.members(Object.keys(BEHAVIOURS));
-  });
-
-  it('has a line of the README for each reason that B can give to a caller', () => {
-    const source = readFileSync(`${ROOT}service-b/src/service-a-client.ts`, 'utf8');
-    const reasons = readReasons(readFileSync(`${ROOT}README.md`, 'utf8'));
-    const sentences = /const SENTENCES = \{([^}]+)\}/.exec(source)![1]!;
-    const names = [...sentences.matchAll(/^ {2}(\w+):/gm)]
-      .map(([, name]) => name!)
-      .filter((name) => name !== 'aborted');
-    expect(names).to.have.length.above(6);
-    for (const name of names) expect(reasons.get(name), name).to.match(/\w/);
   });
 
   it('has pictures for the README that load quickly, which stay as they are where there is no browser', async () => {

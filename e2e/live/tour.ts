@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acts, type Act, type Expectation } from '../gallery/acts.ts';
 import { slowest } from '../gallery/page.ts';
+import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { callSteadily } from '../stack/callers.ts';
 import { get } from '../stack/http.ts';
 import { Refused } from './actions.ts';
 import type { Call } from './caller.ts';
 import type { Experiment } from './experiment.ts';
-import { OUTCOMES, WAITS, waitOf, type Prediction, type Question, type TourView, type Verdict } from './protocol.ts';
+import { WAITS, waitOf, type Prediction, type Question, type TourView, type Verdict } from './protocol.ts';
 
 /** The acts that a pair of any kind can play, by their titles: the actions that break A, and those that fix it. */
 const PLAYED_BY_ACTIONS: Record<string, { breaks: string[]; fixes: string[] }> = {
@@ -98,7 +99,7 @@ export class Tour {
   async run(predicted: Prediction) {
     const step = this.#steps[this.#at];
     if (!step || this.#verdicts.length > this.#at) throw new Refused('There is nothing to predict now.');
-    if (!OUTCOMES.includes(predicted.outcome) || !Object.hasOwn(WAITS, predicted.wait)) {
+    if (!OUTCOME_NAMES.includes(predicted.outcome) || !Object.hasOwn(WAITS, predicted.wait)) {
       throw new Refused('Predict what B will answer, and after how long.');
     }
     await this.#play(async () => {
@@ -107,7 +108,7 @@ export class Tour {
       this.isInAct = true;
       if (step.isFirst) await this.#do(step.act.prepares ?? [], []);
       const [calls, delayMs] = step.call ? await this.#one(step, step.call) : await this.#meanwhile(step);
-      this.#verdicts.push(verdictOf(step, calls, delayMs, predicted, this.#experiment.settings.reasons));
+      this.#verdicts.push(verdictOf(step, calls, delayMs, predicted));
       if (step.isLast) await this.#fix(step.act);
     });
   }
@@ -207,13 +208,7 @@ export class Tour {
 }
 
 /** Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
-function verdictOf(
-  { act, call }: Step,
-  calls: Call[],
-  delayMs: number,
-  predicted: Prediction,
-  reasons: Map<string, string>,
-): Verdict {
+function verdictOf({ act, call }: Step, calls: Call[], delayMs: number, predicted: Prediction): Verdict {
   const failed = calls.filter(({ outcome }) => outcome !== '200');
   const judged = failed.length > 0 ? failed : calls;
   const waits = ({ ms }: Call) => [waitOf(ms), waitOf(ms - delayMs)];
@@ -232,14 +227,7 @@ function verdictOf(
     wait: waitOf(ms),
     isRight: isSame(shown),
     sentence: call ? one : `B's answers: ${counts.join(', ')}.`,
-    why: reasons.has(outcome) ? `What B saw of A: ${reasons.get(outcome)}.` : '',
+    why: OUTCOMES[outcome]!.saw ? `What B saw of A: ${OUTCOMES[outcome]!.saw}.` : '',
     n,
   };
-}
-
-/** An outcome as it is spoken of. */
-export function nameOf(outcome: string): string {
-  if (outcome === 'none') return 'nothing';
-  if (outcome === 'other') return 'something else';
-  return outcome === '200' || outcome === '503' ? outcome : `503 ${outcome}`;
 }

@@ -1,7 +1,7 @@
-import { harmless, inOneLine } from '../stack/foreign-text.ts';
+import { block, inline } from '../picture/markdown.ts';
+import { nameOf } from '../picture/outcomes.ts';
 import type { Call } from './caller.ts';
 import type { Experiment } from './experiment.ts';
-import { nameOf } from './tour.ts';
 
 const MAX_SENT = 50;
 
@@ -32,7 +32,7 @@ export function transcript(experiment: Experiment): string {
       `## ${title}`,
       ...(commands.length > 0
         ? [
-            fence(
+            block(
               'console',
               commands.map((command) => `$ ${command}`),
             ),
@@ -63,11 +63,11 @@ function called(experiment: Experiment, { n, at }: Call): string[] {
   const { command, answer, body, explanation, logs } = experiment.callView(n)!;
   const log = (service: string, { lines, remark }: { lines: string[]; remark: string }) => [
     `${service}'s log:${remark ? ` ${remark}` : ''}`,
-    ...(lines.length > 0 ? [fence('text', lines)] : []),
+    ...(lines.length > 0 ? [block('text', lines)] : []),
   ];
   return [
     `### Call ${n}, ${timeOf(at)}`,
-    fence('console', [`$ ${command}`, answer, ...(body ? [body] : [])]),
+    block('console', [`$ ${command}`, answer, ...(body ? [body] : [])]),
     inline(explanation),
     ...log('B', logs.b),
     ...log('A', logs.a),
@@ -75,16 +75,3 @@ function called(experiment: Experiment, { n, at }: Call): string[] {
 }
 
 const timeOf = (at: number) => new Date(at).toISOString().slice(11, 23);
-
-/** Closed by more backticks than any line has in a row, so that none of them ends it. */
-function fence(language: string, lines: string[]): string {
-  const text = lines.map(harmless).join('\n');
-  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
-  const mark = '`'.repeat(longest + 1);
-  return `${mark}${language}\n${text}\n${mark}`;
-}
-
-/** As text and nothing else. */
-function inline(text: string): string {
-  return inOneLine(text).replace(/[\\`*_{}[\]<>#|!&~]/g, '\\$&');
-}

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { drawCalls } from './calls-chart.ts';
-import { MARKS } from './picture.ts';
+import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 
 describe('A chart of calls', () => {
   const chart = (outcomes: string[]) =>
@@ -24,7 +24,7 @@ describe('A chart of calls', () => {
     const drawn = chart(['200', 'refused', 'refused', 'never heard of']);
     expect(drawn.match(/class="mark outcome-/g)).to.have.length(2 * 3);
     expect(drawn.match(/<path class="mark outcome-refused" d="M[^"]*M[^"]*"\/>$/m), 'two calls').to.not.be.null;
-    for (const outcome of ['200', 'refused', 'other']) expect(drawn).to.include(`>${MARKS[outcome]!.meaning}<`);
+    for (const outcome of ['200', 'refused', 'other']) expect(drawn).to.include(`>${OUTCOMES[outcome]!.meaning}<`);
   });
 
   it('has a band for each state but running, cut at the end of the axis', () => {
@@ -34,9 +34,9 @@ describe('A chart of calls', () => {
   });
 
   it('keeps the legend within its width, in as many lines as it takes', () => {
-    const drawn = chart(Object.keys(MARKS));
+    const drawn = chart(OUTCOME_NAMES);
     const places = [...drawn.matchAll(/<text x="([\d.]+)" y="\d+">([^<]+)</g)];
-    expect(places).to.have.length(Object.keys(MARKS).length);
+    expect(places).to.have.length(OUTCOME_NAMES.length);
     for (const [, x, text] of places) expect(Number(x) + text!.length * 6.3, text).to.be.below(860);
   });
 });

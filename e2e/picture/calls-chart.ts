@@ -1,4 +1,5 @@
-import { LATENCIES, MARKS, picture, shareOf, type STATES } from './picture.ts';
+import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
+import { LATENCIES, picture, shareOf, type STATES } from './picture.ts';
 
 /** One call on B: when it began and how long it took, in milliseconds, and which mark it gets. */
 export interface DrawnCall {
@@ -36,8 +37,8 @@ const LINE = 18;
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, bands, from, to, deadlineMs }: CallsChart): string {
-  const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in MARKS ? outcome : 'other'));
-  const seen = Object.keys(MARKS).filter((outcome) => outcomes[outcome]);
+  const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in OUTCOMES ? outcome : 'other'));
+  const seen = OUTCOME_NAMES.filter((outcome) => outcomes[outcome]);
   const { legend, lines } = legendOf(seen);
   const top = TOP + lines * LINE + 26;
   const bottom = top + HEIGHT;
@@ -67,7 +68,7 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
     : [];
   const marks = seen.map((outcome) => {
     const places = new Set(outcomes[outcome]!.map(({ at, ms }) => `M${x(at)} ${y(ms)}`));
-    const path = [...places].map((place) => place + MARKS[outcome]!.path).join('');
+    const path = [...places].map((place) => place + OUTCOMES[outcome]!.path).join('');
     return `<path class="mark outcome-${outcome}" d="${path}"/>`;
   });
 
@@ -86,7 +87,7 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
 function legendOf(outcomes: string[]) {
   let [right, lines] = [LEFT, 1];
   const legend = outcomes.map((outcome) => {
-    const { path, meaning } = MARKS[outcome]!;
+    const { path, meaning } = OUTCOMES[outcome]!;
     const width = 36 + meaning.length * LETTER;
     if (right + width > RIGHT) [right, lines] = [LEFT, lines + 1];
     const [left, top] = [right, TOP - 8 + lines * LINE];

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { COLOURS, LATENCIES, MARKS, shareOf, STATES } from './picture.ts';
+import { COLOURS, LATENCIES, shareOf, STATES } from './picture.ts';
+import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 
 /** The contrast of two colours (`#rrggbb`), from 1 to 21, as WCAG 2 defines it. */
 function contrast(one: string, other: string): number {
@@ -22,7 +23,7 @@ describe('A picture', () => {
       Math.min(...grounds.map((ground) => contrast(COLOURS[colour]![theme]!, COLOURS[ground]![theme]!)));
 
     it(`has marks that stand out from the card and from every band in ${name}`, () => {
-      for (const outcome of Object.keys(MARKS)) expect(worst(`outcome-${outcome}`), outcome).to.be.at.least(3);
+      for (const outcome of OUTCOME_NAMES) expect(worst(`outcome-${outcome}`), outcome).to.be.at.least(3);
     });
 
     it(`has text that can be read on the card and on every band in ${name}`, () => {
@@ -31,7 +32,7 @@ describe('A picture', () => {
   }
 
   it('shows each outcome by a shape of its own', () => {
-    const shapes = Object.values(MARKS).map(({ path, isFilled }) => `${path} ${isFilled}`);
+    const shapes = Object.values(OUTCOMES).map(({ path, isFilled }) => `${path} ${isFilled}`);
     expect(new Set(shapes).size).to.equal(shapes.length);
   });
 

@@ -1,3 +1,5 @@
+import { block } from '../picture/markdown.ts';
+
 /** What a reader copies from a page, one `sh` block, and what it prints: the `text` block right after it, if any. */
 export interface Step {
   commands: string;
@@ -34,10 +36,8 @@ export function withOutputs(page: string, outputs: Map<number, string>): string 
 
 /** A step as it stands on a page. */
 export function written(commands: string, output: string): string {
-  return [fenced('sh', commands), ...(output ? [fenced('text', output)] : [])].join('\n\n');
+  return [block('sh', [commands]), ...(output ? [block('text', [output])] : [])].join('\n\n');
 }
-
-const fenced = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``;
 
 /** The anchors that a page's headings can be linked by, as GitHub forms them. */
 export function anchorsIn(page: string): string[] {

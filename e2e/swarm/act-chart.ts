@@ -1,4 +1,5 @@
 import { drawCalls, type DrawnBand } from '../picture/calls-chart.ts';
+import { outcomeOf } from '../picture/outcomes.ts';
 import { lostIn, type Act } from './act-out.ts';
 
 /** An act as an SVG picture, with a band for each update and for each time in which a machine is paused or killed. */
@@ -10,7 +11,7 @@ export function drawAct(act: Act, callsPerSecond: number, deadlineMs: number): s
     title: `${title}, under ${callsPerSecond} calls a second`,
     story: `${lostIn(outcomes).length} of ${outcomes.length} calls were lost. ${bands.map(({ name }) => name).join(', ')}.`,
     heading: `${title}: ${callsPerSecond} calls a second over all machines, each a mark`,
-    calls: outcomes.map(({ at, ms, status, reason }) => ({ at, ms, outcome: reason ?? String(status ?? 'none') })),
+    calls: outcomes.map(({ at, ms, status, reason }) => ({ at, ms, outcome: outcomeOf({ status, reason }) })),
     bands,
     from: 0,
     to,

@@ -1,5 +1,5 @@
-import { MARKS } from '../../picture/picture.ts';
-import { OUTCOMES, type CallView, type Dot } from '../protocol.ts';
+import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
+import type { CallView, Dot } from '../protocol.ts';
 import { choose, lastDots } from './chart.ts';
 import { ask, byId, clock, duration, element, markOf, trouble } from './dom.ts';
 
@@ -19,7 +19,7 @@ export async function followCall(n: number, hasFocus = true) {
 }
 
 function show(call: CallView) {
-  const meaning = MARKS[call.outcome]!;
+  const meaning = OUTCOMES[call.outcome]!;
   byId('follow-body').replaceChildren(
     element('p', { class: 'result' }, markOf(call.outcome, meaning.path), `Call ${call.n}: ${meaning.meaning}`),
     element('p', { class: 'explanation' }, call.explanation),
@@ -70,16 +70,15 @@ export function startLastCalls() {
 }
 
 function row([n, at, ms, kind]: Dot): HTMLElement {
-  const outcome = OUTCOMES[kind]!;
+  const outcome = OUTCOME_NAMES[kind]!;
   const button = element('button', { type: 'button', class: 'link' }, `Call ${n}`);
   button.addEventListener('click', () => void followCall(n));
-  const name = /^\d|none|other/.test(outcome) ? MARKS[outcome]!.meaning : `503 ${outcome}`;
   return element(
     'tr',
     {},
     element('td', {}, button),
     element('td', {}, clock(at)),
-    element('td', {}, markOf(outcome, MARKS[outcome]!.path), name),
+    element('td', {}, markOf(outcome, OUTCOMES[outcome]!.path), nameOf(outcome)),
     element('td', { class: 'number' }, duration(ms)),
   );
 }

@@ -1,6 +1,7 @@
 import uPlot from 'uplot';
-import { COLOURS, LATENCIES, MARKS } from '../../picture/picture.ts';
-import { MAX_CALLS, OUTCOMES, type Band, type Dot, type View } from '../protocol.ts';
+import { OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
+import { COLOURS, LATENCIES } from '../../picture/picture.ts';
+import { MAX_CALLS, type Band, type Dot, type View } from '../protocol.ts';
 import { byId, clock, duration, element, markOf, say } from './dom.ts';
 
 const [FASTEST_MS, SLOWEST_MS] = [1, 3000];
@@ -97,18 +98,18 @@ export function choose(number: number) {
 function readColours() {
   const theme = dark.matches ? 1 : 0;
   colours = Object.fromEntries(Object.entries(COLOURS).map(([name, both]) => [name, both[theme]!]));
-  sprites = OUTCOMES.map((outcome) => {
+  sprites = OUTCOME_NAMES.map((outcome) => {
     const pixels = MARK_SIZE * scale * devicePixelRatio;
     const size = Math.ceil(12 * pixels);
     const canvas = element('canvas', { width: String(size), height: String(size) });
     const context = canvas.getContext('2d')!;
     context.translate(size / 2, size / 2);
     context.scale(pixels, pixels);
-    const path = new Path2D(`M0 0${MARKS[outcome]!.path}`);
+    const path = new Path2D(`M0 0${OUTCOMES[outcome]!.path}`);
     context.strokeStyle = context.fillStyle = colours[`outcome-${outcome}`]!;
     context.lineWidth = 1.2;
     context.stroke(path);
-    if (MARKS[outcome]!.isFilled) context.fill(path);
+    if (OUTCOMES[outcome]!.isFilled) context.fill(path);
     return canvas;
   });
   generation++;
@@ -295,7 +296,7 @@ function onKey(event: KeyboardEvent) {
   event.preventDefault();
   const place = places[next]!;
   choose(n[place]!);
-  const meaning = MARKS[OUTCOMES[kind[place]!]!]!.meaning;
+  const meaning = OUTCOMES[OUTCOME_NAMES[kind[place]!]!]!.meaning;
   say(byId('chosen'), `Call ${n[place]}: ${meaning}, after ${duration(ms[place]!)}, at ${secondOf(at[place]! / 1000)}`);
 }
 
@@ -303,18 +304,18 @@ function onKey(event: KeyboardEvent) {
 function sum() {
   const counts = new Map<string, number>();
   for (const place of recent()) {
-    const outcome = OUTCOMES[kind[place]!]!;
+    const outcome = OUTCOME_NAMES[kind[place]!]!;
     if (at[place]! >= left()) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   }
   const total = [...counts.values()].reduce((sum, some) => sum + some, 0);
   const parts = [...counts].sort((one, other) => other[1] - one[1]).map(([outcome, some]) => `${some} × ${outcome}`);
   say(byId('chart-sum'), total > 0 ? `${total} calls: ${parts.join(', ')}.` : 'No calls yet.');
   const legend = byId('legend');
-  const shown = OUTCOMES.filter((outcome) => counts.has(outcome));
+  const shown = OUTCOME_NAMES.filter((outcome) => counts.has(outcome));
   if (legend.dataset.shown === shown.join()) return;
   legend.dataset.shown = shown.join();
   legend.replaceChildren(
-    ...shown.map((outcome) => element('li', {}, markOf(outcome, MARKS[outcome]!.path), MARKS[outcome]!.meaning)),
+    ...shown.map((outcome) => element('li', {}, markOf(outcome, OUTCOMES[outcome]!.path), OUTCOMES[outcome]!.meaning)),
   );
 }
 

@@ -1,5 +1,5 @@
-import { OUTCOMES, WAITS, type Prediction, type View } from '../protocol.ts';
-import { MARKS } from '../../picture/picture.ts';
+import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
+import { WAITS, type Prediction, type View } from '../protocol.ts';
 import { byId, element, post } from './dom.ts';
 
 let shown = '';
@@ -60,15 +60,13 @@ function parts(view: View, follow: (n: number) => void): HTMLElement[] {
   return [...head, ...commands(question.commands), form(view), row(step('Leave the tour', 'leave', isRunning))];
 }
 
-const nameOf = (outcome: string) => (/^\d|none|other/.test(outcome) ? MARKS[outcome]!.meaning : `503 ${outcome}`);
-
 function commands(list: string[]): HTMLElement[] {
   if (list.length === 0) return [];
   return [element('pre', { tabindex: '0', class: 'commands' }, list.map((command) => `$ ${command}`).join('\n'))];
 }
 
 function form({ isOwn }: View): HTMLElement {
-  const choices = OUTCOMES.filter((outcome) => {
+  const choices = OUTCOME_NAMES.filter((outcome) => {
     return isOwn
       ? !['503', 'other', 'none', 'overloaded'].includes(outcome)
       : ['200', '503', 'other', 'none'].includes(outcome);
@@ -80,7 +78,7 @@ function form({ isOwn }: View): HTMLElement {
     radios(
       'What will B answer?',
       'outcome',
-      choices.map((name) => [name, MARKS[name]!.meaning]),
+      choices.map((name) => [name, OUTCOMES[name]!.meaning]),
     ),
     radios('After how long?', 'wait', Object.entries(WAITS)),
     run,
