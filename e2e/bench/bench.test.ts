@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { chart } from './chart.ts';
 import { farOff, Figures, turn } from './figures.ts';
-import { closedLoop, openLoop } from './load.ts';
+import { closedLoop, openLoop } from '../experiment/load.ts';
 import type { Report } from './run.ts';
 import { startServer, VARIANTS, type Server } from './servers.ts';
 import { textTable } from './text-table.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { docker, newProject } from '../stack/containers.ts';
+import { docker, newProject } from '../stack/docker/containers.ts';
 import { get } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
 import type { Figures, Target } from './figures.ts';
-import { callMany, closedLoop, openLoop, type Latencies } from './load.ts';
+import { callMany, closedLoop, openLoop, type Latencies } from '../experiment/load.ts';
 import { startServer, VARIANTS, type Server, type Variant } from './servers.ts';
 
 const DEADLINE_MS = 1000;

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { killAtExit } from '../stack/at-exit.ts';
+import { killAtExit } from '../stack/process/at-exit.ts';
 import { isHealthy } from '../stack/health.ts';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
-import { spawnService } from '../stack/processes.ts';
-import { hasProc, resourcesOf, type Resources } from '../stack/resources.ts';
+import { freePort } from '../stack/process/ports.ts';
+import { spawnService } from '../stack/process/processes.ts';
+import { hasProc, resourcesOf, type Resources } from '../stack/process/resources.ts';
 import { until } from '../stack/until.ts';
 
 const START_PATIENCE_MS = 20_000;

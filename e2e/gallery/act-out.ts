@@ -1,8 +1,8 @@
-import { callSteadily, type Outcome } from '../stack/callers.ts';
-import { newProject } from '../stack/containers.ts';
+import { callSteadily, type Call } from '../experiment/calls.ts';
+import { newProject } from '../stack/docker/containers.ts';
 import { get, type Answer } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
-import { newReader, type Reader } from '../readme/reader.ts';
+import { newReader, type Reader } from '../docs/reader.ts';
 import type { Act, Expectation } from './acts.ts';
 
 /** An act as it went. */
@@ -13,9 +13,9 @@ export interface ActedOut {
   /** For each call of the act: B's answer, how long it took, and B's log line. */
   answers: { call: Expectation; status: number; json: any; ms: number; line: Record<string, any> }[];
   /** Calls on B's `/health` from the first breaking command to the last one that fixes. */
-  health: Outcome[];
+  health: Call[];
   /** Calls on B while the breaking commands ran, if the act asks for them. */
-  meanwhile: Outcome[];
+  meanwhile: Call[];
   /** The status of the call right after the fixing commands. */
   fixedStatus: number;
   /** From A's first 200 on its own port to B's first one, in milliseconds; undefined when A has no such port. */
@@ -98,7 +98,7 @@ async function timeBehindA({ urlA, urlB }: Reader): Promise<number> {
 /** Asks 50 times a second, and resolves to when the first 200 arrived. Rejects after 15 s without one. */
 async function firstSuccess(call: () => Promise<Answer>): Promise<number> {
   using calls = callSteadily(50, call);
-  return await until('a 200', () => calls.outcomes.some(({ status }) => status === 200) && performance.now());
+  return await until('a 200', () => calls.calls.some(({ status }) => status === 200) && performance.now());
 }
 
 async function identities(reader: Reader) {

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { settled } from '../readme/page.ts';
+import { slowest } from '../experiment/calls.ts';
+import { settled } from '../docs/page.ts';
 import { ROOT } from '../stack/paths.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { actOut, type ActedOut } from './act-out.ts';
 import { acts } from './acts.ts';
-import { galleryPage, slowest } from './page.ts';
+import { galleryPage } from './page.ts';
 
 const DEADLINE_MS = 1000;
 

@@ -1,9 +1,9 @@
 /** Acts out every failure, and an outage under a steady stream of calls; writes the page and draws the picture. */
 import { writeFile } from 'node:fs/promises';
+import { drawOutage } from '../experiment/outage.ts';
 import { ROOT } from '../stack/paths.ts';
 import { actOut, type ActedOut } from './act-out.ts';
 import { acts } from './acts.ts';
-import { drawOutage } from './outage-chart.ts';
 import { actOutOutage, CALLS_PER_SECOND } from './outage.ts';
 import { galleryPage } from './page.ts';
 

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { actOutOutage, callsIn, outcomesIn, type Outage, type Phase } from './outage.ts';
+import { callsIn, callsOf, outcomesOf, phasesOf, type Phase } from '../experiment/history.ts';
+import type { Call } from '../experiment/calls.ts';
+import { actOutOutage } from './outage.ts';
 import { ROOT } from '../stack/paths.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 
 const PICTURE = `${ROOT}e2e/gallery/outage.svg`;
 const DEADLINE_MS = 1000;
@@ -10,14 +12,15 @@ const LATE_MS = 250; // B promises 50; the rest is for processors that the calle
 const EDGE_MS = 500; // a call that is under way as A's state changes may have either outcome
 
 describeWithDocker('A steady stream of calls while A is stopped, paused and recreated', () => {
-  let outage: Outage;
+  let outage: { calls: Call[]; phases: Phase[] };
 
   before(async function () {
     this.timeout(300_000);
-    outage = await actOutOutage();
+    const history = await actOutOutage();
+    outage = { calls: callsOf(history), phases: phasesOf(history) };
   });
 
-  const phase = (name: Phase['name']) => outage.phases.find((phase) => phase.name === name)!;
+  const phase = (name: string) => outage.phases.find((phase) => phase.name === name)!;
 
   it('is answered in full: each call with 200 or with 503 and a reason, by the deadline', () => {
     expect(outage.calls).to.have.length.above(700);
@@ -61,7 +64,7 @@ describeWithDocker('A steady stream of calls while A is stopped, paused and recr
     expect(said.map(([, name]) => name)).to.deep.equal(outage.phases.map(({ name }) => name));
     for (const [index, phase] of outage.phases.entries()) {
       const outcomes = said[index]![2]!.split(', ');
-      expect(outcomes, phase.name).to.include(outcomesIn(phase, outage.calls)[0]);
+      expect(outcomes, phase.name).to.include(outcomesOf(callsIn(phase, outage.calls))[0]);
     }
   });
 });

@@ -1,5 +1,6 @@
-import { table } from '../picture/markdown.ts';
-import { written } from '../readme/page.ts';
+import { slowest } from '../experiment/calls.ts';
+import { table } from '../docs/markdown.ts';
+import { written } from '../docs/page.ts';
 import { anchorOf, type ActedOut } from './act-out.ts';
 
 /** The gallery's page, from the acts as they went. */
@@ -39,7 +40,5 @@ function overview(acts: ActedOut[]): string {
   });
   return table([['act', 'A …', '`reason`', 'B answers after', 'B after A'], ...rows]);
 }
-
-export const slowest = (calls: { ms: number }[]) => Math.max(...calls.map(({ ms }) => ms));
 
 const inMs = (ms: number) => `${Math.round(ms)} ms`;

@@ -5,17 +5,17 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { docker, dockerProblem } from '../stack/containers.ts';
+import { docker, dockerProblem } from '../stack/docker/containers.ts';
 import { grade, score, type Result } from './grade.ts';
-import { Pair } from '../spec/pair.ts';
+import { Pair } from '../requirements/pair.ts';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
-import { commandStack } from './commands.ts';
+import { freePort } from '../stack/process/ports.ts';
+import { commandStack } from '../pairs/commands.ts';
 
 const LIMITS = { answerMs: 3000, goneMs: 3000, healthMs: 1500, recoveryMs: 5000 };
 const AT_ONCE = 4; // a grade mostly waits
 
-const here = `${ROOT}e2e/grade/`;
+const here = `${ROOT}e2e/pairs/fixtures/`;
 const NODE = `exec '${process.execPath}' faulty-pair.ts`;
 const PYTHON = 'exec python3 faulty_pair.py';
 
@@ -499,7 +499,7 @@ describe('npm run grade', function () {
     });
 
     it('says that it has no such services', async () => {
-      const { code, stderr } = await run('--compose', '../../e2e/grade/no-pair.compose.yml');
+      const { code, stderr } = await run('--compose', 'no-pair.compose.yml');
       expect(code).to.equal(2);
       expect(stderr).to.match(
         /has no service named service-a; it has web; --a-service and --b-service name others\.\n$/,

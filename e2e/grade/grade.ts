@@ -1,6 +1,7 @@
-import type { Check, Situation } from '../spec/check.ts';
-import { Fault, printable, Unjudged, type Pair } from '../spec/pair.ts';
-import { situations } from '../spec/situations.ts';
+import type { Check, Situation } from '../requirements/check.ts';
+import { Fault, Unjudged, type Pair } from '../requirements/pair.ts';
+import { printable } from '../stack/foreign-text.ts';
+import { situations } from '../requirements/situations.ts';
 
 /**
  * How a check ended. A failure has `sent`, `received` and `expected`; or `because`, when there was nothing to judge or

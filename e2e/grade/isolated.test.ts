@@ -17,12 +17,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
-import { docker } from '../stack/containers.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { docker } from '../stack/docker/containers.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
-import { situations } from '../spec/situations.ts';
+import { situations } from '../requirements/situations.ts';
 import { ROOT } from '../stack/paths.ts';
-import { imageFor, isolatedStack } from './isolated.ts';
+import { imageFor, isolatedStack } from '../pairs/containers/isolated.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const PROJECT = `isolated-${process.pid}`;
@@ -59,7 +59,7 @@ describeWithDocker('A pair in isolation', function () {
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'isolated-'));
-    copyFileSync(`${ROOT}e2e/grade/faulty-pair.ts`, join(dir, 'faulty-pair.ts'));
+    copyFileSync(`${ROOT}e2e/pairs/fixtures/faulty-pair.ts`, join(dir, 'faulty-pair.ts'));
   });
 
   afterEach(async () => {

@@ -2,27 +2,28 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { Pair, printable } from '../spec/pair.ts';
-import { onceParentEnds } from '../stack/at-exit.ts';
-import { inOneLine } from '../stack/foreign-text.ts';
+import { Pair } from '../requirements/pair.ts';
+import { onceParentEnds } from '../stack/process/at-exit.ts';
+import { inOneLine, printable } from '../stack/foreign-text.ts';
 import { ROOT } from '../stack/paths.ts';
 import type { Stack } from '../stack/service.ts';
-import { gradeClass } from './class.ts';
+import { gradeClass } from './class/class.ts';
 import { gatherEvidence } from './evidence.ts';
-import { writeWhole } from './files.ts';
-import { leadsOut } from './folder.ts';
+import { writeWhole } from './report/files.ts';
+import { leadsOut } from '../pairs/folder.ts';
 import { grade, type Weigh } from './grade.ts';
-import { gradescope } from './gradescope.ts';
-import { junit } from './junit.ts';
-import { HELP, numberIn, path, readOptions, Ungradable, Unusable, type Options } from './options.ts';
+import { gradescope } from './report/gradescope.ts';
+import { junit } from './report/junit.ts';
+import { numberIn, path, Ungradable, Unusable } from '../pairs/options.ts';
+import { HELP, readOptions, type Options } from './options.ts';
 import { pictureOfOutage } from './outage.ts';
-import { pairPage } from './page.ts';
-import { folderOf, stackOf } from './pair-stack.ts';
-import { proofInMarkdown } from './proof.ts';
-import { meetsLab, scoresOf, type Proof, type Report } from './report.ts';
+import { pairPage } from './report/page.ts';
+import { folderOf, stackOf } from '../pairs/choose.ts';
+import { proofInMarkdown } from './report/proof.ts';
+import { meetsLab, scoresOf, type Proof, type Report } from './report/report.ts';
 import { presentRubric, readRubric } from './rubric-file.ts';
-import { rubric } from './rubric.ts';
-import { sourcesOf } from './sources.ts';
+import { rubric } from './report/rubric.ts';
+import { sourcesOf } from '../pairs/sources.ts';
 
 /** One line that writes itself over, on a terminal only. */
 function showProgress(text: string) {

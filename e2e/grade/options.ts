@@ -1,6 +1,5 @@
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { harmless } from '../stack/foreign-text.ts';
+import { FOLDER, PAIR, Unusable } from '../pairs/options.ts';
 
 export const HELP = `Grades a pair of services, in any language, from the outside.
 
@@ -45,29 +44,7 @@ Exit code: 0 when all of the lab's requirements are met, 1 when not, 2 when ther
 Of a class: 0 when every row was graded, 1 when one was not, 2 when there is nothing to grade.
 `;
 
-/** There is nothing to grade, for a reason that the person at the keyboard can do something about. */
-export class Unusable extends Error {
-  /** The message may quote strangers: a terminal shows it, and a report keeps it. */
-  constructor(message: string) {
-    super(harmless(message));
-  }
-}
-
-/** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
-export class Ungradable extends Unusable {}
-
 const text = { type: 'string' } as const;
-
-/** What says which pair is graded, and how. */
-export const PAIR = {
-  ...{ compose: text, a: text, b: text, 'a-dir': text, 'b-dir': text, 'a-url': text, 'b-url': text },
-  ...{ 'a-service': text, 'b-service': text, 'a-port': text, 'b-port': text },
-  timeout: { ...text, default: '5' },
-  ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' }, 'setup-hosts': text },
-};
-
-/** For one pair alone: each row of a class has a folder. */
-const FOLDER = { folder: text };
 
 /** What is made of the grade. */
 const OUTPUT = { rubric: text, name: text, json: text, proof: text, junit: text, gradescope: text };
@@ -92,9 +69,6 @@ export function readOptions(args: string[]) {
 }
 
 export type Options = ReturnType<typeof readOptions>;
-/** Those that say which pair it is. */
-export type PairOptions = Pick<Options, keyof typeof PAIR | keyof typeof FOLDER>;
-
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
  * Compose file of its own takes no commands from them, and no setup in isolation, and the other way round. An image is for
@@ -111,19 +85,4 @@ export function pairArguments(forAll: Options, ofRow: Record<string, string>): s
     const value = valueOf(name);
     return value === undefined ? [] : [`--${name}=${name === 'isolate' && isCompose ? '' : value}`];
   });
-}
-
-/** npm runs scripts in the repository; paths are meant from where the person is. */
-const from = (['grade', 'live'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
-export const path = (name: string) => resolve(from, name);
-
-/** The number that an option gives, of more than 0 and at most `max`; throws an `Unusable` for anything else. */
-export function numberIn(
-  options: Partial<Options>,
-  name: 'timeout' | 'jobs' | 'limit' | 'setup-limit' | 'a-port' | 'b-port',
-  max: number,
-): number {
-  const number = Number(options[name]);
-  if (number > 0 && number <= max) return number;
-  throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
 }

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
+import { freePort } from '../stack/process/ports.ts';
 
-const SOUND = readFileSync(`${ROOT}e2e/grade/faulty_pair.py`, 'utf8');
+const SOUND = readFileSync(`${ROOT}e2e/pairs/fixtures/faulty_pair.py`, 'utf8');
 const README = readFileSync(`${ROOT}e2e/grade/README.md`, 'utf8');
 
 /** The block of code behind the mark of a recipe. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { situations } from '../spec/situations.ts';
+import { situations } from '../requirements/situations.ts';
 import { ROOT } from '../stack/paths.ts';
 import { presentRubric, readRubric } from './rubric-file.ts';
 

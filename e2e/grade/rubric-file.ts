@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { Check } from '../spec/check.ts';
-import { situations } from '../spec/situations.ts';
+import type { Check } from '../requirements/check.ts';
+import { situations } from '../requirements/situations.ts';
 import type { Weigh } from './grade.ts';
-import { path, Unusable } from './options.ts';
+import { path, Unusable } from '../pairs/options.ts';
 
 const CHECKS = situations.flatMap(({ checks }) => checks);
 const MAX_POINTS = 1000;

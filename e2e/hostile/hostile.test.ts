@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { answersIn, conversationOf, plans, type Conversation, type Expected, type RawAnswer } from './fuzz.ts';
-import { callSteadily } from '../stack/callers.ts';
+import { callSteadily } from '../experiment/calls.ts';
 import { isHealthy } from '../stack/health.ts';
 import { get } from '../stack/http.ts';
-import { startProcesses } from '../stack/processes.ts';
-import { hasProc, resourcesOf } from '../stack/resources.ts';
+import { startProcesses } from '../stack/process/processes.ts';
+import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import type { Service, Stack } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
 

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { docker, startContainers, type ContainerService } from '../stack/containers.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { docker, startContainers, type ContainerService } from '../stack/docker/containers.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
-import { startProcesses } from '../stack/processes.ts';
-import { hasProc, resourcesOf } from '../stack/resources.ts';
+import { startProcesses } from '../stack/process/processes.ts';
+import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import { jsonLogs, type Service } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
 

@@ -1,9 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chromium, type Browser } from 'playwright-core';
-import { removeAtExit } from '../stack/at-exit.ts';
+import { removeAtExit } from '../stack/process/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
+import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
 import type { CallView, Dot } from './protocol.ts';
 

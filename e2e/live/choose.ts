@@ -1,9 +1,9 @@
-import { path, Unusable, type PairOptions } from '../grade/options.ts';
-import { stackOf } from '../grade/pair-stack.ts';
-import { dockerProblem, startContainers } from '../stack/containers.ts';
-import { removeLeftovers } from '../stack/owner.ts';
-import { freePort, isTaken } from '../stack/ports.ts';
-import { startProcesses } from '../stack/processes.ts';
+import { path, Unusable, type PairOptions } from '../pairs/options.ts';
+import { stackOf } from '../pairs/choose.ts';
+import { dockerProblem, startContainers } from '../stack/docker/containers.ts';
+import { removeLeftovers } from '../stack/docker/owner.ts';
+import { freePort, isTaken } from '../stack/process/ports.ts';
+import { startProcesses } from '../stack/process/processes.ts';
 import type { FollowedStack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';

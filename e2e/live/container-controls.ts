@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { getContainerRuntimeClient } from 'testcontainers';
-import { docker, type ContainerService } from '../stack/containers.ts';
+import { docker, type ContainerService } from '../stack/docker/containers.ts';
 import { ROOT } from '../stack/paths.ts';
 import type { StandIn, Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';

@@ -1,14 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
+import { askB, Caller, type Call } from '../experiment/calls.ts';
+import { LogLines } from '../experiment/log-lines.ts';
 import { get } from '../stack/http.ts';
 import { quoted } from '../stack/shell.ts';
 import { ACTIONS, Refused } from './actions.ts';
 import { BEHAVIOURS } from './behaviours.ts';
-import { Caller, type Call } from './caller.ts';
 import { explain } from './explain.ts';
 import type { Controls, Sight } from './controls.ts';
-import { LogLines } from './log-lines.ts';
 import {
   MAX_CALLS,
   type Band,
@@ -25,6 +27,7 @@ const HEALTH_EVERY_MS = 1000;
 const HEALTH_STARTING_MS = 100;
 const HEALTH_PATIENCE_MS = 1000;
 const LINES_MS = 1000;
+const IDLE_MS = 1000; // a connection that is idle for longer may be one that B is closing
 const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
 const MAX_BANDS = 300;
 const MAX_HISTORY = 500;
@@ -54,6 +57,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   /** The life in which each service answered for its health. */
   readonly #healthyLives: Record<Name, string> = { a: '', b: '' };
   readonly #health: Record<Name, string> = { a: 'not asked yet', b: 'not asked yet' };
+  readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   readonly #ends: (() => void)[] = [];
   /** Cut off, and not heard of since. */
   readonly #isOut: Record<Name, boolean> = { a: false, b: false };
@@ -73,8 +77,9 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     this.controls = controls;
     this.settings = settings;
     const ended = (call: Call) => this.#keep(call);
-    this.caller = new Caller(settings.callsPerSecond, () => controls.stack.b.url, ended);
-    const { prefix } = this.caller;
+    const ask = (id: string, msg: string) => askB(controls.stack.b.url, id, msg, this.#agent);
+    const prefix = `live-${randomBytes(2).toString('hex')}-`;
+    this.caller = new Caller({ perSecond: settings.callsPerSecond, ask, ended, prefix });
     this.#logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
     this.tour = new Tour(this);
   }
@@ -92,7 +97,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
   end() {
     this.#isClosed = true;
-    this.caller.close();
+    this.caller.stop();
+    this.#agent.destroy();
     for (const end of this.#ends) end();
   }
 
@@ -246,7 +252,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   }
 
   setRate(callsPerSecond: number) {
-    this.caller.rate = callsPerSecond;
+    this.caller.perSecond = callsPerSecond;
     this.changed();
   }
 
@@ -269,7 +275,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       behaviours: BEHAVIOURS,
       behaviour: this.#behaviour,
       busy: this.#busy,
-      callsPerSecond: this.caller.rate,
+      callsPerSecond: this.caller.perSecond,
       isResting: this.caller.isResting,
       bands: this.bands,
       history: this.history.slice(-SHOWN_HISTORY),
@@ -293,7 +299,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   callView(n: number): CallView | undefined {
     const call = this.#callOf(n);
     if (!call) return undefined;
-    const { id, msg, at, ms, status, outcome, body, error } = call;
+    const { id, msg, at, ms, status, outcome, body = '', error } = call;
     const band = this.bands.findLast(({ from, to }) => from <= at + ms && (to ?? Infinity) >= at)?.name;
     const logs = { a: this.#logs.a.of(call), b: this.#logs.b.of(call) };
     const port = this.#service('b').port;
@@ -319,6 +325,6 @@ function silence({ name, code }: NodeJS.ErrnoException): string {
   return code === 'ECONNRESET' ? 'no answer: the connection was reset' : 'no answer';
 }
 
-const charsOf = ({ msg, body }: Call) => msg.length + body.length;
+const charsOf = ({ msg, body = '' }: Call) => msg.length + body.length;
 
 const dotOf = ({ n, at, ms, outcome }: Call): Dot => [n, at, ms, OUTCOME_NAMES.indexOf(outcome)];

@@ -1,12 +1,12 @@
 import { OUTCOMES } from '../picture/outcomes.ts';
-import type { Call } from './caller.ts';
+import type { Call } from '../experiment/calls.ts';
 import type { CallView, Name } from './protocol.ts';
 
 type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
 
 /** What an outcome means, and what the lines of the two logs, or their absence, say about the call. */
 export function explain(
-  { outcome, status, body }: Call,
+  { outcome, status, body = '' }: Call,
   found: Found,
   band: string | undefined,
 ): Pick<CallView, 'explanation' | 'logs'> {

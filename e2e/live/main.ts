@@ -6,9 +6,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { PAIR, Unusable } from '../grade/options.ts';
-import { removeAtExit } from '../stack/at-exit.ts';
-import { isTaken } from '../stack/ports.ts';
+import { PAIR, Unusable } from '../pairs/options.ts';
+import { removeAtExit } from '../stack/process/at-exit.ts';
+import { isTaken } from '../stack/process/ports.ts';
 import { choosePair } from './choose.ts';
 import { Experiment } from './experiment.ts';
 import { serve } from './server.ts';
@@ -95,7 +95,7 @@ async function main() {
   if (options.open) open(link);
 }
 
-// What a signal leads to stands in e2e/stack/at-exit.ts: all that was started is removed.
+// What a signal leads to stands in e2e/stack/process/at-exit.ts: all that was started is removed.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
 }

@@ -9,13 +9,13 @@ import { expect } from 'chai';
 import * as prettier from 'prettier';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { acts } from '../gallery/acts.ts';
-import { docker } from '../stack/containers.ts';
+import { docker } from '../stack/docker/containers.ts';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { COLOURS } from '../picture/picture.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { ROOT } from '../stack/paths.ts';
-import { hasProc } from '../stack/resources.ts';
-import { freePort } from '../stack/ports.ts';
+import { hasProc } from '../stack/process/resources.ts';
+import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
 import { describeInBrowser, openBrowser, eventsOf, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
 import { waitOf, type CallView } from './protocol.ts';
@@ -419,7 +419,7 @@ describeInBrowser('The live page', function () {
       const [portA, portB] = [await freePort(), await freePort()];
       folder = join(await mkdtemp(join(tmpdir(), 'live-')), "q'$(touch made)x");
       await mkdir(folder);
-      await copyFile(`${ROOT}e2e/live/student_pair.py`, join(folder, 'student_pair.py'));
+      await copyFile(`${ROOT}e2e/pairs/fixtures/student_pair.py`, join(folder, 'student_pair.py'));
       const of = (name: string, port: number) => [
         ...[`--${name}`, `python3 student_pair.py ${name}`, `--${name}-dir`, folder],
         ...[`--${name}-url`, `http://127.0.0.1:${port}`],
@@ -646,7 +646,7 @@ describeInBrowser('The live page', function () {
   describeWithDocker("over a student's Compose file", () => {
     before(async function () {
       this.timeout(180_000);
-      live = await startLive(['--compose', `${ROOT}e2e/grade/faulty-pair.compose.yml`]);
+      live = await startLive(['--compose', `${ROOT}e2e/pairs/fixtures/faulty-pair.compose.yml`]);
       await open();
     });
     after(async () => {

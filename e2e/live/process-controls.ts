@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { ownersOf } from '../stack/listeners.ts';
-import { hasProc } from '../stack/resources.ts';
+import { ownersOf } from '../stack/process/listeners.ts';
+import { hasProc } from '../stack/process/resources.ts';
 import type { FollowedStack, Service, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';

@@ -13,13 +13,13 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import Koa from 'koa';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
+import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
 import { Refused } from './actions.ts';
 import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
 import { BEHAVIOURS } from './behaviours.ts';
 import type { Experiment } from './experiment.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../experiment/log-lines.ts';
 import type { Dot } from './protocol.ts';
 import { guard, serve } from './server.ts';
 
@@ -429,8 +429,7 @@ describe('What the live page knows', () => {
     for (let n = 0; n < 2_000_000; n++) lines.add('flood');
     collect();
     expect(process.memoryUsage().heapUsed - before).to.be.below(32 * 1024 * 1024);
-    expect(lines.of({ n: 1, id: 'live-1', msg: '', at: start, ms: 60_000, outcome: '200', body: '' }).lines).to.not.be
-      .empty;
+    expect(lines.of({ id: 'live-1', at: start, ms: 60_000 }).lines).to.not.be.empty;
   });
 
   it('keeps no more of a long line than it shows', () => {

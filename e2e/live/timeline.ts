@@ -1,5 +1,5 @@
 import { drawCalls } from '../picture/calls-chart.ts';
-import type { Call } from './caller.ts';
+import type { Call } from '../experiment/calls.ts';
 import type { Band } from './protocol.ts';
 
 const MAX_MS = 180_000;
@@ -16,7 +16,7 @@ export function drawTimeline({ calls, bands, deadlineMs }: { calls: Call[]; band
     story: `${shown.length} calls in ${Math.round((to - from) / 1000)} seconds: ${story}.`,
     heading: `How long B takes to answer, until ${new Date(to).toISOString()}`,
     calls: shown,
-    bands: bands.map(({ name, colour, from, to: end }) => ({ name, state: colour, from, to: end ?? to })),
+    bands: bands.map(({ name, colour, from, to: end }) => ({ name, band: colour, from, to: end ?? to })),
     from,
     to,
     deadlineMs,

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acts, type Act, type Expectation } from '../gallery/acts.ts';
-import { slowest } from '../gallery/page.ts';
 import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../picture/outcomes.ts';
-import { callSteadily } from '../stack/callers.ts';
+import { callSteadily, slowest, type Call, type Caller } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import { Refused } from './actions.ts';
-import type { Call } from './caller.ts';
-import type { Experiment } from './experiment.ts';
+import type { Controls } from './controls.ts';
 import { WAITS, waitOf, type Prediction, type Question, type TourView, type Verdict } from './protocol.ts';
 
 /** The acts that a pair of any kind can play, by their titles: the actions that break A, and those that fix it. */
@@ -18,7 +16,7 @@ const PLAYED_BY_ACTIONS: Record<string, { breaks: string[]; fixes: string[] }> =
   Restarted: { breaks: ['restart-a'], fixes: [] },
   Misbehaving: { breaks: ['replace-a'], fixes: ['put-back-a'] },
 };
-const MEANWHILE_EVERY_MS = 50;
+const MEANWHILE_PER_SECOND = 20;
 const HEALTH_PER_SECOND = 20;
 const RECOVERY_MS = 20_000;
 
@@ -30,9 +28,21 @@ interface Step {
   isLast: boolean;
 }
 
+/** What the tour needs of the page's experiment. */
+interface Stage {
+  controls: Controls;
+  caller: Caller;
+  settings: { isOwn: boolean };
+  run(command: string, work: () => Promise<unknown>): Promise<void>;
+  force(id: string): Promise<void>;
+  restore(): Promise<void>;
+  isRunning(): boolean;
+  changed(): void;
+}
+
 /** The gallery's acts, played on the pair of the page: predict what B will answer, and see. */
 export class Tour {
-  readonly #experiment: Experiment;
+  readonly #experiment: Stage;
   readonly #steps: Step[];
   readonly #acts: Act[];
   #at = -1;
@@ -42,7 +52,7 @@ export class Tour {
   /** A is broken by an act that has more to ask. */
   isInAct = false;
 
-  constructor(experiment: Experiment) {
+  constructor(experiment: Stage) {
     this.#experiment = experiment;
     const { type, commands } = experiment.controls;
     const can = commands('');
@@ -151,14 +161,15 @@ export class Tour {
 
   async #meanwhile({ act }: Step): Promise<[Call[], delayMs: number]> {
     using health = this.#askHealth();
-    const calls: Promise<Call>[] = [];
-    const timer = setInterval(() => calls.push(this.#experiment.caller.send('meanwhile')), MEANWHILE_EVERY_MS);
-    try {
-      await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
-    } finally {
-      clearInterval(timer);
-    }
-    return [await Promise.all(calls), this.#delay(await health.stop())];
+    const { caller } = this.#experiment;
+    const made: Promise<Call>[] = [];
+    using steady = callSteadily(MEANWHILE_PER_SECOND, () => {
+      made.push(caller.send('meanwhile'));
+      return made.at(-1)!;
+    });
+    await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
+    await steady.stop();
+    return [await Promise.all(made), this.#delay(await health.stop())];
   }
 
   #askHealth() {

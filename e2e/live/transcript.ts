@@ -1,6 +1,6 @@
-import { block, inline } from '../picture/markdown.ts';
+import { block, inline } from '../docs/markdown.ts';
 import { nameOf } from '../picture/outcomes.ts';
-import type { Call } from './caller.ts';
+import type { Call } from '../experiment/calls.ts';
 import type { Experiment } from './experiment.ts';
 
 const MAX_SENT = 50;

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { expect } from 'chai';
 import { askRaw, burst, type BurstAnswer } from './burst.ts';
-import { startContainers, type ContainerService } from '../stack/containers.ts';
-import { callSteadily, type Outcome } from '../stack/callers.ts';
+import { startContainers, type ContainerService } from '../stack/docker/containers.ts';
+import { callSteadily, type Call } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import { ROOT } from '../stack/paths.ts';
-import { startProcesses } from '../stack/processes.ts';
-import type { Resources } from '../stack/resources.ts';
+import { startProcesses } from '../stack/process/processes.ts';
+import type { Resources } from '../stack/process/resources.ts';
 import { jsonLogs } from '../stack/service.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 
 const DEADLINE_MS = 1000;
 const IDLE_MS = 1000; // what B keeps an unused connection to A for
@@ -29,7 +29,7 @@ describeWithDocker('Two services in two containers, under load', function () {
 
   describe('with 2,000 calls at once while A hangs', () => {
     const ROUNDS = 3;
-    const rounds: { answers: BurstAnswer[]; probes: Outcome[] }[] = [];
+    const rounds: { answers: BurstAnswer[]; probes: Call[] }[] = [];
     let unhinderedMs: number;
     let first: Resources;
     let last: Resources;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { drawCalls } from './calls-chart.ts';
+import { drawCalls, placed } from './calls-chart.ts';
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 
 describe('A chart of calls', () => {
@@ -10,9 +10,9 @@ describe('A chart of calls', () => {
       heading: 'Heading',
       calls: outcomes.map((outcome, index) => ({ at: 1000 + index * 100, ms: 10, outcome })),
       bands: [
-        { name: 'before', state: 'paused', from: 0, to: 900 },
-        { name: 'A stopped', state: 'stopped', from: 900, to: 1500 },
-        { name: 'A runs', state: 'runs', from: 1500, to: 3000 },
+        { name: 'before', band: 'paused', from: 0, to: 900 },
+        { name: 'A stopped', band: 'stopped', from: 900, to: 1500 },
+        { name: 'A runs', from: 1500, to: 3000 },
       ],
       from: 1000,
       to: 3000,
@@ -25,6 +25,21 @@ describe('A chart of calls', () => {
     expect(drawn.match(/class="mark outcome-/g)).to.have.length(2 * 3);
     expect(drawn.match(/<path class="mark outcome-refused" d="M[^"]*M[^"]*"\/>$/m), 'two calls').to.not.be.null;
     for (const outcome of ['200', 'refused', 'other']) expect(drawn).to.include(`>${OUTCOMES[outcome]!.meaning}<`);
+  });
+
+  it('has no label on another, however many bands there are', () => {
+    const bands = Array.from({ length: 60 }, (_, n) => ({
+      text: `A stopped ${n}`,
+      from: n * 9,
+      to: n * 9 + 7,
+      width: 70,
+    }));
+    const wide = { text: 'A paused', from: 200, to: 300, width: 50 };
+    const labels = placed([...bands, wide]);
+    expect(labels[0]!.text).to.equal('A paused');
+    const places = labels.map(({ at, width }) => [at - width / 2, at + width / 2]).sort((a, b) => a[0]! - b[0]!);
+    expect(places).to.have.length.above(4);
+    for (const [index, [left]] of places.slice(1).entries()) expect(left).to.be.above(places[index]![1]!);
   });
 
   it('has a band for each state but running, cut at the end of the axis', () => {

@@ -1,5 +1,6 @@
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
-import { LATENCIES, picture, shareOf, type STATES } from './picture.ts';
+import { LATENCIES, picture, shareOf } from './picture.ts';
+import type { Band } from './states.ts';
 
 /** One call on B: when it began and how long it took, in milliseconds, and which mark it gets. */
 export interface DrawnCall {
@@ -8,10 +9,10 @@ export interface DrawnCall {
   outcome: string;
 }
 
-/** A stretch of time behind the calls, in the colour of what A went through. */
+/** A stretch of time behind the calls; in no colour while A simply runs. */
 export interface DrawnBand {
   name: string;
-  state: (typeof STATES)[number];
+  band?: Band;
   from: number;
   to: number;
 }
@@ -34,6 +35,7 @@ const WIDTH = 860;
 const [LEFT, RIGHT, TOP, HEIGHT] = [58, 840, 32, 208];
 const LETTER = 6.3; // about the width of one
 const LINE = 18;
+const GAP = 6; // between two labels
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, bands, from, to, deadlineMs }: CallsChart): string {
@@ -45,12 +47,14 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
   const x = (time: number) => round(LEFT + ((Math.max(time, from) - from) / (to - from)) * (RIGHT - LEFT));
   const y = (ms: number) => round(bottom - shareOf(ms) * HEIGHT);
 
-  const drawnBands = bands
-    .filter((band) => band.state !== 'runs' && band.to > from)
-    .flatMap((band) => [
-      `<rect class="band-${band.state}" x="${x(band.from)}" y="${top}" width="${round(x(band.to) - x(band.from))}" height="${HEIGHT}"/>`,
-      `<text class="strong middle" x="${round((x(band.from) + x(band.to)) / 2)}" y="${top - 6}">${band.name}</text>`,
-    ]);
+  const shown = bands.filter(({ band, to }) => band && to > from);
+  const drawnBands = shown.map(
+    ({ band, from, to }) =>
+      `<rect class="band-${band}" x="${x(from)}" y="${top}" width="${round(x(to) - x(from))}" height="${HEIGHT}"/>`,
+  );
+  const labels = placed(
+    shown.map(({ name, from, to }) => ({ text: name, from: x(from), to: x(to), width: name.length * LETTER })),
+  ).map(({ text, at }) => `<text class="strong middle" x="${round(at)}" y="${top - 6}">${text}</text>`);
   const latencies = Object.entries(LATENCIES).flatMap(([label, ms]) => [
     `<path class="line" d="M${LEFT} ${y(ms)}H${RIGHT}"/>`,
     `<text class="end" x="${LEFT - 6}" y="${y(ms) + 4}">${label}</text>`,
@@ -76,6 +80,7 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
     `<text class="heading" x="${LEFT}" y="24">${heading}</text>`,
     ...legend,
     ...drawnBands,
+    ...labels,
     ...latencies,
     ...times,
     ...deadline,
@@ -99,4 +104,23 @@ function legendOf(outcomes: string[]) {
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+interface Label {
+  text: string;
+  from: number;
+  to: number;
+  /** Of the text. */
+  width: number;
+}
+
+/** Labels, each in the middle of its band, and no two on each other: where one has no room, the wider band has it. */
+export function placed<L extends Label>(labels: L[]): (L & { at: number })[] {
+  const taken: (L & { at: number })[] = [];
+  for (const label of labels.toSorted((one, other) => other.to - other.from - (one.to - one.from))) {
+    const at = (label.from + label.to) / 2;
+    const isFree = taken.every((other) => Math.abs(at - other.at) >= (label.width + other.width) / 2 + GAP);
+    if (isFree) taken.push({ ...label, at });
+  }
+  return taken;
 }

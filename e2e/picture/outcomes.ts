@@ -1,5 +1,4 @@
 /** Every way in which a call on B can end: its names, what it means, its mark and its colours. */
-import { table } from './markdown.ts';
 
 export interface Outcome {
   /** What a legend says. */
@@ -94,7 +93,3 @@ export function nameOf(outcome: string): string {
   if (outcome === 'other') return 'something else';
   return REASONS.includes(outcome) ? `503 ${outcome}` : outcome;
 }
-
-/** The README's table of reasons, in Markdown. */
-export const reasonsTable = () =>
-  table([['`reason`', 'what B saw of A'], ...REASONS.map((reason) => [`\`${reason}\``, OUTCOMES[reason]!.saw!])]);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { COLOURS, LATENCIES, shareOf, STATES } from './picture.ts';
+import { COLOURS, LATENCIES, shareOf } from './picture.ts';
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
+import { BANDS } from './states.ts';
 
 /** The contrast of two colours (`#rrggbb`), from 1 to 21, as WCAG 2 defines it. */
 function contrast(one: string, other: string): number {
@@ -18,7 +19,7 @@ function luminance(colour: string): number {
 
 describe('A picture', () => {
   for (const [theme, name] of ['light', 'dark'].entries()) {
-    const grounds = ['card', ...STATES.filter((state) => state !== 'runs').map((state) => `band-${state}`)];
+    const grounds = ['card', ...BANDS.map((band) => `band-${band}`)];
     const worst = (colour: string) =>
       Math.min(...grounds.map((ground) => contrast(COLOURS[colour]![theme]!, COLOURS[ground]![theme]!)));
 

@@ -1,8 +1,6 @@
 /** What every picture of this project has in common: a card, two axes, and colours in light and in dark. */
 import { OUTCOMES } from './outcomes.ts';
-
-/** What A goes through: each has a band of its own behind the calls, and its name written on it. */
-export const STATES = ['runs', 'stopped', 'starting', 'paused', 'replaced'] as const;
+import { BANDS } from './states.ts';
 
 /** By name, in light and in dark. */
 export const COLOURS: Record<string, [light: string, dark: string]> = {
@@ -44,9 +42,7 @@ text { font: 12px system-ui, sans-serif; fill: var(--text) }
 .end { text-anchor: end }
 .card { fill: var(--card); stroke: var(--line) }
 .line { fill: none; stroke: var(--line) }
-${STATES.slice(1)
-  .map((state) => `.band-${state} { fill: var(--band-${state}) }`)
-  .join('\n')}
+${BANDS.map((band) => `.band-${band} { fill: var(--band-${band}) }`).join('\n')}
 .mark { stroke-width: 1.2 }
 .bar-product { fill: var(--bar-product) }
 .bar-plain { fill: var(--bar-plain) }

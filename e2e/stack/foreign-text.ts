@@ -1,4 +1,5 @@
 /** Text that strangers wrote (log lines, answers, file names), made fit to be shown: on a page, in a file or a terminal. */
+import { stripVTControlCharacters } from 'node:util';
 
 const MAX_LINE_CHARS = 2000;
 
@@ -28,4 +29,15 @@ export function shortened(lines: string[], max: number): string[] {
   });
   const rest = lines.length - max;
   return rest > 0 ? [...kept, `… (${rest} more lines)`] : kept;
+}
+
+/** A text for a sentence that quotes it: without the colours of a log, harmless, in one line and of at most `max` characters. */
+export function printable(text: string, max = 300): string {
+  const line = inOneLine(stripVTControlCharacters(text)).trim();
+  return line.length > max ? `${line.slice(0, max)}…` : line;
+}
+
+/** The beginning of a text, on its own: a slice would keep all of it in memory. */
+export function beginning(text: string, maxChars: number): string {
+  return text.length > maxChars ? Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le') : text;
 }

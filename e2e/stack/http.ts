@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { request, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -14,16 +14,16 @@ export interface Answer {
 }
 
 /**
- * One request (a GET, unless told otherwise) on a connection of its own. Rejects when no whole answer comes within
+ * One request (a GET, unless told otherwise) on a connection of its own unless there is an agent. Rejects when no whole answer comes within
  * `timeoutMs`, when it is not HTTP, or is longer than 1 MiB.
  */
 export async function get(
   url: string,
   headers: OutgoingHttpHeaders = {},
-  { timeoutMs = 15_000, method = 'GET' } = {},
+  { timeoutMs = 15_000, method = 'GET', agent }: { timeoutMs?: number; method?: string; agent?: Agent } = {},
 ): Promise<Answer> {
   const start = performance.now();
-  const call = request(url, { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) }).end();
+  const call = request(url, { method, headers, agent: agent ?? false, signal: AbortSignal.timeout(timeoutMs) }).end();
   const [response]: IncomingMessage[] = await once(call, 'response');
   const chunks: Buffer[] = [];
   let size = 0;

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { isHealthy } from './health.ts';
 import { get } from './http.ts';
 import { ROOT } from './paths.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './process/ports.ts';
 import { until } from './until.ts';
 
 describe('npm start', () => {

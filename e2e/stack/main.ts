@@ -1,6 +1,6 @@
 /** `npm start`: both services as plain processes, until Ctrl-C. */
-import { onceParentEnds } from './at-exit.ts';
-import { spawnService } from './processes.ts';
+import { onceParentEnds } from './process/at-exit.ts';
+import { spawnService } from './process/processes.ts';
 
 const env = { PORT: '' }; // or both would take it; here each has a variable of its own
 const services = [spawnService('service-a', env, 'inherit'), spawnService('service-b', env, 'inherit')];

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callSteadily, type Outcome } from '../stack/callers.ts';
+import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
 import { ROOT } from '../stack/paths.ts';
 import { tryFor } from '../stack/until.ts';
-import { sectionsOf, type Example } from './chapter.ts';
+import { sectionsOf, type Example } from '../docs/chapter.ts';
 import { callAny, newReader, NODES, type Served } from './machines.ts';
 
 export const FOLDER = `${ROOT}e2e/swarm`;
@@ -26,10 +26,10 @@ const ANSWER_PATIENCE_MS = 60_000; // Swarm takes its time
 /** A section of the chapter, acted out under steady calls. */
 export interface Act {
   title: string;
-  outcomes: Outcome[];
-  /** When each command began and ended, in milliseconds since the first call. */
+  calls: Call[];
+  /** When each command began and ended, in milliseconds since 1970. */
   commands: { command: string; from: number; to: number }[];
-  served: (Served & Outcome)[];
+  served: (Served & Call)[];
 }
 
 /** Follows the chapter on machines of its own. */
@@ -51,37 +51,37 @@ export async function newActor() {
     const since = Date.now() / 1000;
     const addresses = await Promise.all(nodes.map((node) => reader.addressOf(node)));
     let next = 0;
-    const call = () => {
-      const turn = next % addresses.length;
-      return callAny([...addresses.slice(turn), ...addresses.slice(0, turn)], `call-${next++}`);
+    const call = (id: string) => {
+      const turn = next++ % addresses.length;
+      return callAny([...addresses.slice(turn), ...addresses.slice(0, turn)], id);
     };
-    using calls = callSteadily(CALLS_PER_SECOND, call);
-    const start = performance.now();
+    using steady = callSteadily(CALLS_PER_SECOND, call);
     await sleep(1000);
     const commands: Act['commands'] = [];
     for (const example of sections[title]!) {
-      const from = performance.now() - start;
+      const from = Date.now();
       await enact(example);
-      commands.push({ command: example.command, from, to: performance.now() - start });
+      commands.push({ command: example.command, from, to: Date.now() });
     }
     await sleep(restMs);
-    const outcomes = await calls.stop();
+    const calls = await steady.stop();
+    const byId = new Map(calls.map((call) => [call.id, call]));
     const served = (await reader.served(NODES, since)).flatMap((line) => {
-      const outcome = outcomes[Number(line.requestId.replace('call-', ''))];
-      return outcome ? [{ ...line, ...outcome }] : [];
+      const call = byId.get(line.requestId);
+      return call ? [{ ...line, ...call }] : [];
     });
-    return { title, outcomes, commands, served };
+    return { title, calls, commands, served };
   }
 
   return { reader, enact, actOut };
 }
 
-export const lostIn = (outcomes: Outcome[]) => outcomes.filter(({ status }) => status !== 200);
+export const lostIn = (calls: Call[]) => calls.filter(({ status }) => status !== 200);
 
 /** A row of the chapter's table, and why each lost call was lost. */
-export function inWords({ title, outcomes }: Act): string {
-  const lost = lostIn(outcomes).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
-  const slowest = Math.max(...outcomes.filter(({ status }) => status === 200).map(({ ms }) => ms));
-  const figures = `${lost.length} of ${outcomes.length} calls lost, slowest 200 after ${Math.round(slowest)} ms`;
+export function inWords({ title, calls }: Act): string {
+  const lost = lostIn(calls).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
+  const slowestMs = slowest(calls.filter(({ status }) => status === 200));
+  const figures = `${lost.length} of ${calls.length} calls lost, slowest 200 after ${Math.round(slowestMs)} ms`;
   return [`${title}: ${figures}`, ...lost.slice(0, 10)].join('\n  ');
 }

@@ -2,9 +2,9 @@ import { exec, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
-import { removeAtExit } from '../stack/at-exit.ts';
+import { removeAtExit } from '../stack/process/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
-import { freePort } from '../stack/ports.ts';
+import { freePort } from '../stack/process/ports.ts';
 
 const MACHINES = `${ROOT}e2e/swarm/machines.yml`;
 export const NODES = ['node1', 'node2', 'node3'];

@@ -1,4 +1,4 @@
-import { callMany, closedLoop } from '../bench/load.ts';
+import { callMany, closedLoop } from '../experiment/load.ts';
 import { NODES, type Reader } from './machines.ts';
 
 const CALLERS = 8; // for each B: enough to keep a fifth of a core busy

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { Outcome } from '../stack/callers.ts';
-import { describeWithDocker } from '../stack/describe-with-docker.ts';
+import type { Call } from '../experiment/calls.ts';
+import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, inWords, lostIn, newActor, sections, type Act } from './act-out.ts';
 import { servedByMachines, warmUp } from './sizing.ts';
 
@@ -40,7 +40,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       act = await actOut('A new version of A');
     });
 
-    it('costs no call', () => expectAll200(act.outcomes));
+    it('costs no call', () => expectAll200(act.calls));
 
     it('answers with both versions meanwhile, and with the new one alone afterwards', () => {
       for (const [index, { from, to }] of act.commands.entries()) {
@@ -55,7 +55,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   describe('A version of A that never becomes healthy', () => {
     it('costs no call, and is rolled back', async () => {
-      expectAll200((await actOut('A version that never becomes healthy')).outcomes);
+      expectAll200((await actOut('A version that never becomes healthy')).calls);
     });
   });
 
@@ -65,7 +65,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       act = await actOut('More replicas');
     });
 
-    it('cost no call', () => expectAll200(act.outcomes));
+    it('cost no call', () => expectAll200(act.calls));
 
     it('have their share of the calls within 10 s', () => {
       const since = act.commands.at(-1)!.to;
@@ -78,8 +78,8 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   describe('A replica that is killed', () => {
     it('costs only calls that are in flight on it, and is replaced', async () => {
-      const { outcomes } = await actOut('A replica is killed');
-      const lost = lostIn(outcomes);
+      const { calls } = await actOut('A replica is killed');
+      const lost = lostIn(calls);
       for (const { reason } of lost) expect(reason).to.equal('reset');
       expect(lost.length).to.be.at.most(KEPT * 3);
     });
@@ -95,7 +95,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       // A frozen machine goes on accepting connections, so that a B learns of each of its replicas from one call.
       it('costs at most the first calls to each of its replicas, at the deadline', () => {
         const { to } = act.commands[0]!;
-        const lost = lostIn(act.outcomes);
+        const lost = lostIn(act.calls);
         const [, gone] = /machines (?:pause|kill) (\w+)/.exec(act.commands[0]!.command)!;
         const starts = act.commands.find(({ command }) => /machines (start|up) /.test(command))?.from ?? Infinity;
         const answered = new Set(act.served.filter(({ node }) => node !== gone).map(({ at }) => at));
@@ -113,7 +113,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       // Of a hundred calls one may be slower, as three engines, the caller and all services share this machine.
       it('delays the others by no more than 0.4 s, long before Swarm notices', () => {
         const since = act.commands[0]!.to + DEADLINE_MS;
-        const soon = act.outcomes.filter(({ status, at }) => status === 200 && at > since && at < since + 4000);
+        const soon = act.calls.filter(({ status, at }) => status === 200 && at > since && at < since + 4000);
         const times = soon.map(({ ms }) => ms).sort((a, b) => a - b);
         expect(times[Math.floor(times.length * 0.99)]).to.be.below(400 + unhindered(act));
       });
@@ -121,11 +121,11 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
   }
 
   describe('A third of the replicas', () => {
-    it('costs no call', async () => expectAll200((await actOut('Fewer replicas')).outcomes));
+    it('costs no call', async () => expectAll200((await actOut('Fewer replicas')).calls));
   });
 
-  describe("A new version of B, whose callers turn to another machine's when they cannot send", () => {
-    it('costs no call', async () => expectAll200((await actOut('A new version of B')).outcomes));
+  describe("A new version of B, whose callers turn to another machine's when they are refused", () => {
+    it('costs no call', async () => expectAll200((await actOut('A new version of B')).calls));
   });
 
   describe('Each B held to a fifth of a core', () => {
@@ -145,10 +145,10 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 });
 
 /** What the slowest call takes on this machine, however busy it is, before anything happens. */
-const unhindered = ({ outcomes, commands }: Act) =>
-  Math.max(...outcomes.filter(({ at, ms }) => at + ms < commands[0]!.from).map(({ ms }) => ms));
+const unhindered = ({ calls, commands }: Act) =>
+  Math.max(...calls.filter(({ at, ms }) => at + ms < commands[0]!.from).map(({ ms }) => ms));
 
-function expectAll200(outcomes: Outcome[]) {
-  expect(outcomes.length).to.be.above(CALLS_PER_SECOND);
-  expect(lostIn(outcomes), `of ${outcomes.length} calls`).to.deep.equal([]);
+function expectAll200(calls: Call[]) {
+  expect(calls.length).to.be.above(CALLS_PER_SECOND);
+  expect(lostIn(calls), `of ${calls.length} calls`).to.deep.equal([]);
 }

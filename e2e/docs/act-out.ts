@@ -1,0 +1,38 @@
+import { newProject } from '../stack/docker/containers.ts';
+import { stepsIn } from './page.ts';
+import { newReader } from './reader.ts';
+
+const WITHOUT_DOCKER = 'Without Docker';
+
+/** Pastes every step of the README that needs Docker, one right after the other. Resolves to what each printed, by line. */
+export async function actOutWithDocker(readme: string): Promise<Map<number, string>> {
+  await using project = newProject();
+  const reader = await newReader(project);
+  const outputs = new Map<number, string>();
+  for (const { section, commands, line } of stepsIn(readme)) {
+    if (section !== WITHOUT_DOCKER) outputs.set(line, await reader.paste(commands));
+  }
+  return outputs;
+}
+
+/**
+ * Does what the README says under "Without Docker", in three terminals. Resolves to what each step printed, by line;
+ * `again` is what asking printed once A was started again, and `together` what it printed after `npm start`.
+ */
+export async function actOutWithoutDocker(readme: string) {
+  const [ask, askStoppedA] = stepsIn(readme).filter(({ section }) => section === WITHOUT_DOCKER);
+  const outputs = new Map<number, string>();
+  await using reader = await newReader();
+  const a = await reader.open('npm run service-a');
+  const b = await reader.open('npm run service-b');
+  outputs.set(ask!.line, await reader.paste(ask!.commands));
+  await a.ctrlC();
+  outputs.set(askStoppedA!.line, await reader.paste(askStoppedA!.commands));
+  const newA = await reader.open('npm run service-a');
+  const again = await reader.paste(ask!.commands);
+  await newA.ctrlC();
+  await b.ctrlC();
+  await reader.open('npm start', 2);
+  const together = await reader.paste(ask!.commands);
+  return { outputs, again, together };
+}

@@ -1,0 +1,68 @@
+import { block } from '../docs/markdown.ts';
+
+/** What a reader copies from a page, one `sh` block, and what it prints: the `text` block right after it, if any. */
+export interface Step {
+  commands: string;
+  output: string;
+  /** The line of the page that the commands start in, counted from 1. */
+  line: number;
+  /** The heading, of the second level, that it stands under. */
+  section: string;
+}
+
+const STEP = /^```sh\n(?<commands>[^]*?)\n```$(?:\n\n```text\n(?<output>[^]*?)\n```$)?/gm;
+
+/** The steps of a page, in their order. */
+export function stepsIn(page: string): Step[] {
+  return [...page.matchAll(STEP)].map(({ groups, index }) => {
+    const before = page.slice(0, index).split('\n');
+    return {
+      commands: groups!.commands!,
+      output: groups!.output ?? '',
+      line: before.length + 1,
+      section: before.findLast((line) => line.startsWith('## '))?.slice(3) ?? '',
+    };
+  });
+}
+
+/** The page with other outputs, by the step's line, under its steps. */
+export function withOutputs(page: string, outputs: Map<number, string>): string {
+  const steps = stepsIn(page).values();
+  return page.replaceAll(STEP, () => {
+    const { commands, output, line } = steps.next().value!;
+    return written(commands, outputs.get(line) ?? output);
+  });
+}
+
+/** A step as it stands on a page. */
+export function written(commands: string, output: string): string {
+  return [block('sh', [commands]), ...(output ? [block('text', [output])] : [])].join('\n\n');
+}
+
+/** The anchors that a page's headings can be linked by, as GitHub forms them. */
+export function anchorsIn(page: string): string[] {
+  const headings = [...page.replaceAll(/^```[^]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)];
+  return headings.map(([, heading]) => {
+    const letters = heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, '');
+    return letters.replaceAll(' ', '-');
+  });
+}
+
+/** Where a page's links and pictures lead, apart from those to other sites. */
+export function linksIn(page: string): string[] {
+  const links = [...page.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g)];
+  return links.map(([, link, attribute]) => (link ?? attribute)!).filter((link) => !/^\w+:/.test(link));
+}
+
+/** A page or an output as it is in every run: without times, durations, addresses and generated ids. */
+export function settled(text: string): string {
+  return text
+    .replace(/"time":"[^"]+"/g, '"time":"…"')
+    .replace(/latency_ms":[0-9.]+/g, 'latency_ms":…')
+    .replace(/\b[0-9.]+ (ms|s)\b/g, '… $1')
+    .replace(/ +\|/g, ' |') // the columns of a table are as wide as the times in them
+    .replace(/-{3,}/g, '---')
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, 'address')
+    .replace(/\b[0-9a-f]{64}\b/g, 'id')
+    .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'uuid');
+}

@@ -1,0 +1,104 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { removeAtExit } from '../stack/process/at-exit.ts';
+import type { newProject } from '../stack/docker/containers.ts';
+import { ROOT } from '../stack/paths.ts';
+import { freePort } from '../stack/process/ports.ts';
+import { until } from '../stack/until.ts';
+
+const PASTE_MS = 240_000;
+const NAME = 'two-services';
+
+/** Somebody who does what a page says, on host ports of their own. `await using` ends what runs in their terminals. */
+export interface Reader extends AsyncDisposable {
+  urlA: string;
+  urlB: string;
+  /** Pastes lines into a shell, which runs them one after the other, and resolves to what they printed. */
+  paste(commands: string): Promise<string>;
+  /** Pastes lines into a terminal of its own, the last of which runs on. Resolves once `services` have logged that they listen. */
+  open(commands: string, services?: number): Promise<Terminal>;
+}
+
+export interface Terminal {
+  /** Sends SIGINT to all processes in the foreground, as a terminal does. Resolves once they have ended. */
+  ctrlC(): Promise<void>;
+}
+
+/**
+ * The ports that a page names are replaced by free ones, and its Compose project by `project`, so that nobody's own are
+ * disturbed. Without a project, the reader is one who has no Docker.
+ */
+export async function newReader(project?: ReturnType<typeof newProject>): Promise<Reader> {
+  const [portA, portB] = [String(await freePort()), String(await freePort())];
+  const env = {
+    ...process.env,
+    ...project?.env,
+    SERVICE_A_PORT: portA,
+    SERVICE_B_PORT: portB,
+    PORT: '',
+    SERVICE_A_URL: '',
+  };
+  const name = project?.project ?? NAME;
+  const terminals: Terminal[] = [];
+
+  async function paste(commands: string) {
+    const own = commands
+      .replaceAll('localhost:8080', `localhost:${portA}`)
+      .replaceAll('localhost:8081', `localhost:${portB}`)
+      .replaceAll(NAME, name);
+    const shell = spawn('bash', { cwd: ROOT, env, timeout: PASTE_MS });
+    shell.stdin.end(`${own}\n`);
+    shell.stderr.resume();
+    const [printed] = await Promise.all([text(shell.stdout), once(shell, 'close')]);
+    return answered(printed.replaceAll(name, NAME));
+  }
+
+  async function open(commands: string, services = 1) {
+    const shell = spawn('bash', { cwd: ROOT, env, detached: true });
+    const forget = removeAtExit(() => interrupt(shell));
+    shell.stdin.end(`${commands}\n`);
+    let printed = '';
+    for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (chunk) => (printed += chunk));
+    let hasEnded = false;
+    shell.once('close', () => (hasEnded = true));
+    const terminal = {
+      async ctrlC() {
+        if (!hasEnded) interrupt(shell);
+        await until(`\`${commands}\` to end after Ctrl-C`, async () => hasEnded);
+        forget();
+      },
+    };
+    terminals.push(terminal);
+    await until(`\`${commands}\` to listen`, async () => {
+      if (hasEnded) throw new Error(`\`${commands}\` ended: ${printed}`);
+      return printed.split('"listening"').length > services;
+    });
+    return terminal;
+  }
+
+  async function close() {
+    for (const terminal of terminals) await terminal.ctrlC();
+  }
+  return {
+    urlA: `http://127.0.0.1:${portA}`,
+    urlB: `http://127.0.0.1:${portB}`,
+    paste,
+    open,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** What was printed, without a terminal's escape sequences and without the progress of a build. */
+function answered(printed: string): string {
+  return printed
+    .replaceAll(/\x1b\[[0-9;]*[A-Za-z]|\r/g, '')
+    .replaceAll(/^#\d+ .*\n+/gm, '')
+    .trimEnd();
+}
+
+function interrupt({ pid }: ChildProcess) {
+  try {
+    process.kill(-pid!, 'SIGINT');
+  } catch {} // it has ended
+}

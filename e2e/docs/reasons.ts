@@ -1,0 +1,6 @@
+import { OUTCOMES, REASONS } from '../picture/outcomes.ts';
+import { table } from './markdown.ts';
+
+/** The README's table of reasons, in Markdown. */
+export const reasonsTable = () =>
+  table([['`reason`', 'what B saw of A'], ...REASONS.map((reason) => [`\`${reason}\``, OUTCOMES[reason]!.saw!])]);

@@ -1,0 +1,162 @@
+/** The one steady caller: calls at a fixed rate, whether or not earlier ones have been answered, and single ones. */
+import type { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { outcomeOf } from '../picture/outcomes.ts';
+import { beginning } from '../stack/foreign-text.ts';
+import { get } from '../stack/http.ts';
+
+const PATIENCE_MS = 10_000;
+const MAX_BEHIND_MS = 1000; // what a caller that was suspended makes up for
+const MAX_WAITING = 2048;
+const MAX_BODY_CHARS = 2000;
+const LOOK_MS = 50; // a new rate is seen soon
+
+export interface Answer {
+  status?: number;
+  body?: string;
+  /** The body as JSON, where it is. */
+  json?: any;
+}
+
+/** One call that has ended. */
+export interface Call {
+  /** Its number, from 1. */
+  n: number;
+  /** Its request id. */
+  id: string;
+  msg: string;
+  /** When it was due, in milliseconds since 1970. */
+  at: number;
+  /** From when it was due to the end of its answer, or to the error, in milliseconds: a stall is seen by every call that it delays. */
+  ms: number;
+  /** One of `OUTCOMES`. */
+  outcome: string;
+  /** Undefined when there was no whole answer; `error` then says why. */
+  status?: number;
+  /** The `reason` in the answer, if there is one: of a stranger's service, any text. */
+  reason?: string;
+  /** At most 2,000 characters of the answer. */
+  body?: string;
+  error?: string;
+}
+
+/** How a call is made. */
+export type Ask = (id: string, msg: string) => Promise<Answer>;
+
+export interface CallerOptions {
+  /** Calls a second; 0 for none. */
+  perSecond: number;
+  ask: Ask;
+  /** Is told of each call that has ended. */
+  ended: (call: Call) => void;
+  /** What the request ids begin with; the call's number follows. */
+  prefix?: string;
+  /** How many calls are made at most, and how many at once: beyond that, those that are due are left out. */
+  most?: number;
+  maxWaiting?: number;
+}
+
+export class Caller {
+  perSecond: number;
+  isResting = false;
+  readonly prefix: string;
+  /** Resolves once all steady calls have ended, which begin no more: it was stopped, or has made `most`. */
+  readonly done: Promise<void>;
+  readonly #options: CallerOptions;
+  #count = 0;
+  #waiting = 0;
+  #isStopped = false;
+
+  constructor(options: CallerOptions) {
+    this.#options = options;
+    this.perSecond = options.perSecond;
+    this.prefix = options.prefix ?? 'call-';
+    this.done = this.#run();
+  }
+
+  async #run() {
+    const { most = Infinity, maxWaiting = MAX_WAITING } = this.#options;
+    const waiting = new Set<Promise<Call>>();
+    let due = performance.now();
+    while (!this.#isStopped && this.#count < most) {
+      const now = performance.now();
+      if (this.isResting || this.perSecond === 0) due = now + LOOK_MS;
+      if (due > now) {
+        await sleep(Math.min(due - now, LOOK_MS));
+        continue;
+      }
+      due = Math.max(due, now - MAX_BEHIND_MS);
+      if (this.#waiting < maxWaiting) {
+        const call = this.#call('hello', due);
+        waiting.add(call);
+        void call.finally(() => waiting.delete(call));
+      }
+      due += 1000 / this.perSecond;
+    }
+    await Promise.all(waiting);
+  }
+
+  /** One more call, now. Never rejects. */
+  send(msg: string): Promise<Call> {
+    return this.#call(msg, performance.now());
+  }
+
+  async #call(msg: string, due: number): Promise<Call> {
+    const n = ++this.#count;
+    const id = `${this.prefix}${n}`;
+    const at = Date.now() - (performance.now() - due);
+    this.#waiting++;
+    const result = await this.#options.ask(id, msg).then(
+      ({ status, body = '', json }) => ({
+        ...{ status, body: beginning(body, MAX_BODY_CHARS) },
+        ...(json?.reason && { reason: String(json.reason) }),
+      }),
+      (error) => ({ error: inWords(error) }),
+    );
+    this.#waiting--;
+    const ms = Math.round((performance.now() - due) * 100) / 100;
+    const call = { n, id, msg, at, ms, outcome: outcomeOf(result), ...result };
+    this.#options.ended(call);
+    return call;
+  }
+
+  /** Begins no further steady call. */
+  stop() {
+    this.#isStopped = true;
+  }
+}
+
+/** Calls B once for an echo. Rejects when no whole answer comes within 10 s. */
+export function askB(urlOfB: string, id: string, msg: string, agent?: Agent): Promise<Answer> {
+  const url = `${urlOfB}/call-echo?msg=${encodeURIComponent(msg)}`;
+  return get(url, { 'x-request-id': id }, { timeoutMs: PATIENCE_MS, agent });
+}
+
+function inWords({ name, code, message }: NodeJS.ErrnoException): string {
+  if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
+  return code === 'ECONNREFUSED' ? 'the connection was refused' : message;
+}
+
+/** Steady calls that are all kept. `using` stops them at the end of a block, however that ends. */
+export interface SteadyCalls extends Disposable {
+  /** Those that have ended so far, in the order in which they ended. */
+  calls: readonly Call[];
+  /** Begins no further call, and resolves to all, in the order in which they were due. */
+  stop(): Promise<Call[]>;
+  /** The same, once `most` calls have been made. */
+  done: Promise<Call[]>;
+}
+
+/** Calls `perSecond` times a second until it is stopped or has made `most` calls. */
+export function callSteadily(perSecond: number, ask: Ask, most?: number): SteadyCalls {
+  const calls: Call[] = [];
+  const caller = new Caller({ perSecond, ask, ended: (call) => calls.push(call), most });
+  const done = caller.done.then(() => calls.toSorted((one, other) => one.n - other.n));
+  const stop = () => {
+    caller.stop();
+    return done;
+  };
+  return { calls, stop, done, [Symbol.dispose]: stop };
+}
+
+export const slowest = (calls: { ms: number }[]) => Math.max(...calls.map(({ ms }) => ms));

@@ -1,0 +1,31 @@
+import { drawCalls } from '../picture/calls-chart.ts';
+import type { Stack } from '../stack/service.ts';
+import { slowest } from './calls.ts';
+import { callsIn, callsOf, outcomesOf, phasesOf, type Event } from './history.ts';
+import type { Faults } from './run.ts';
+
+/** What an outage is made of, on a pair of any kind. */
+export const faultsOf = ({ a }: Stack) =>
+  ({
+    stop: { during: 'stopping', leaves: 'stopped', act: async () => void (await a.stop()) },
+    start: { during: 'starting', leaves: 'running', act: () => a.start() },
+    pause: { leaves: 'paused', act: () => a.pause() },
+    resume: { leaves: 'running', act: () => a.resume() },
+  }) satisfies Faults;
+
+/** An outage as an SVG picture, whose description says what most calls of each phase met. `deadlineMs` is B's, where it is known. */
+export function drawOutage(history: Event[], callsPerSecond: number, deadlineMs?: number): string {
+  const [calls, phases] = [callsOf(history), phasesOf(history)];
+  const [from, to] = [phases[0]!.from, phases.at(-1)!.to];
+  const story = phases.map((phase) => `${phase.name}: ${outcomesOf(callsIn(phase, calls)).join(', ')}.`).join(' ');
+  return drawCalls({
+    title: 'How long service B takes to answer while service A fails',
+    story: `${callsPerSecond} calls a second for ${Math.floor((to - from) / 1000)} seconds. What B answered: ${story} The slowest answer took ${Math.round(slowest(calls))} ms.`,
+    heading: `How long B takes to answer while A fails: ${callsPerSecond} calls a second, each a mark`,
+    calls,
+    bands: phases,
+    from,
+    to,
+    deadlineMs,
+  });
+}

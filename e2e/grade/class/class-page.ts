@@ -1,0 +1,112 @@
+import type { Graded, Row } from './class-file.ts';
+import { type Markup, markup } from '../report/markup.ts';
+import { page } from '../report/page.ts';
+import { count } from '../report/report.ts';
+import { duration } from '../../stack/duration.ts';
+
+type Finished = Graded & { row: Row };
+
+/** Sorts the table by the column whose heading was pressed, and the other way round when pressed again. */
+const SORTING = `
+for (const button of document.querySelectorAll('th button')) {
+  button.addEventListener('click', () => {
+    const heading = button.parentElement;
+    const rises = heading.ariaSort !== 'ascending';
+    for (const other of heading.parentElement.children) other.removeAttribute('aria-sort');
+    heading.ariaSort = rises ? 'ascending' : 'descending';
+    const key = (row) => row.cells[heading.cellIndex].dataset.key ?? row.cells[heading.cellIndex].textContent;
+    const body = heading.closest('table').tBodies[0];
+    const order = new Intl.Collator(undefined, { numeric: true }).compare;
+    const rows = [...body.rows].sort((one, other) => order(key(one), key(other)) * (rises ? 1 : -1));
+    body.append(...rows);
+  });
+}
+`;
+
+/** The table of a class, and what it gets wrong most; of a run that goes on, with what is finished. */
+export function classPage(finished: Finished[], of: number): string {
+  const graded = finished.filter(({ scores }) => scores);
+  const met = graded.filter(({ isMet }) => isMet).length;
+  return page(
+    'Grades of the class',
+    markup`<main>
+<h1>Grades of the class</h1>
+<p>${count(of, 'student')}: ${met} meet the lab's requirements, ${graded.length - met} do not, ${
+      finished.length - graded.length
+    } could not be graded${of > finished.length && `, ${of - finished.length} are still to come`}.</p>
+<div class="wide" tabindex="0" role="region" aria-label="Grades"><table>
+<thead><tr>${Object.entries(COLUMNS).map(
+      ([name, isNumber]) =>
+        markup`<th scope="col"${isNumber && markup` class="number"`}><button type="button">${name}</button></th>`,
+    )}</tr></thead>
+<tbody>
+${finished.map(tableRow)}</tbody>
+</table></div>
+${wrongMost(graded)}</main>
+`,
+    SORTING,
+  );
+}
+
+const COLUMNS = { Id: false, Name: false, Outcome: false, Lab: true, Robustness: true, Took: true };
+
+function tableRow({ row, isMet, scores, reason, ms }: Finished): Markup {
+  const outcome = scores
+    ? isMet
+      ? markup`<span class="pass">met</span>`
+      : markup`<span class="fail">not met</span>`
+    : markup`<span class="none">not graded</span> <span class="quiet">${reason}</span>`;
+  const points = (section: 'lab' | 'robustness') =>
+    markup`<td class="number" data-key="${scores ? scores[section].passed : -1}">${
+      scores ? `${scores[section].passed} of ${scores[section].of}` : '–'
+    }</td>`;
+  return markup`<tr><td>${row.id}</td><td><a href="students/${encodeURIComponent(row.file)}.html">${row.name}</a></td>
+<td>${outcome}</td>${points('lab')}${points('robustness')}<td class="number" data-key="${ms}">${duration(ms)}</td></tr>
+`;
+}
+
+/** The checks that most students fail, the lab's first. */
+function wrongMost(graded: Finished[]): Markup {
+  const failed = new Map<string, { section: string; who: Row[] }>();
+  for (const { row, results } of graded) {
+    for (const { name, section, verdict } of results) {
+      if (verdict !== 'fail') continue;
+      const entry = failed.get(name) ?? { section, who: [] };
+      entry.who.push(row);
+      failed.set(name, entry);
+    }
+  }
+  const rows = [...failed].sort(
+    ([, one], [, other]) => one.section.localeCompare(other.section) || other.who.length - one.who.length,
+  );
+  return markup`<h2>What the class gets wrong most</h2>
+${
+  rows.length === 0
+    ? markup`<p>Nothing: every check that applies passes.</p>`
+    : markup`<div class="wide" tabindex="0" role="region" aria-label="What the class gets wrong most"><table>
+<thead><tr><th scope="col">Check</th><th scope="col">Part</th><th scope="col" class="number">Failed by</th><th scope="col">Who</th></tr></thead>
+<tbody>
+${rows.map(
+  ([name, { section, who }]) => markup`<tr><td>${name}</td><td>${section}</td><td class="number">${who.length} of ${
+    graded.length
+  }</td><td>${who.map(
+    ({ name, file }, index) =>
+      markup`${index > 0 && ', '}<a href="students/${encodeURIComponent(file)}.html">${name}</a>`,
+  )}</td></tr>
+`,
+)}</tbody>
+</table></div>`
+}
+`;
+}
+
+/** The page of a student whose pair has no grade. */
+export function notGradedPage(name: string, reason: string): string {
+  return page(
+    `Grade of ${name}`,
+    markup`<main>
+<h1>Grade of ${name}</h1>
+<p><span class="none">not graded</span> ${reason}</p>
+</main>`,
+  );
+}

@@ -1,0 +1,311 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'csv-parse/sync';
+import { expect } from 'chai';
+import { docker } from '../../stack/docker/containers.ts';
+import { describeWithDocker } from '../../stack/docker/describe-with-docker.ts';
+import { freePort, isTaken } from '../../stack/process/ports.ts';
+import { until } from '../../stack/until.ts';
+import { identityOf } from '../../stack/docker/owner.ts';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const FAULTY_PAIR = fileURLToPath(new URL('../../pairs/fixtures/faulty-pair.ts', import.meta.url));
+const NODE = `exec '${process.execPath}' faulty-pair.ts`;
+const PROJECT = `class-${process.pid}`;
+const CRASH = 'echo "it broke here"; exit 3';
+
+describe('npm run grade -- --class', function () {
+  this.timeout(150_000);
+  let dir: string;
+  let out: string;
+  let ports: number[];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'class-'));
+    out = join(dir, 'report');
+    ports = [await freePort(), await freePort()];
+  });
+
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  const folderOf = (id: string) => `of-${id.replace(/\W/g, '')}`;
+
+  /** A class of students, each with commands for A and B; each has a folder, but for those without commands. */
+  async function writeClass(students: Record<string, [a: string, b: string] | undefined>) {
+    const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+    const rows = Object.entries(students).map(([id, commands = ['x', 'y']]) =>
+      [id, folderOf(id), ...commands].map(quoted),
+    );
+    await writeFile(join(dir, 'class.csv'), `id,folder,a,b\r\n${rows.join('\r\n')}\r\n`);
+    for (const [id, commands] of Object.entries(students)) {
+      if (!commands) continue;
+      await mkdir(join(dir, folderOf(id)));
+      copyFileSync(FAULTY_PAIR, join(dir, folderOf(id), 'faulty-pair.ts'));
+    }
+  }
+
+  function start(...args: string[]): {
+    child: ChildProcess;
+    end: Promise<{ code: number; stdout: string; stderr: string }>;
+  } {
+    const urls = ports.map((port, index) => `--${'ab'[index]}-url=http://127.0.0.1:${port}`);
+    const given = ['--class', 'class.csv', '--out', 'report', '--timeout', '1', ...urls, ...args];
+    const env = { ...process.env, COMPOSE_PROJECT_NAME: PROJECT };
+    const child = spawn(process.execPath, [MAIN, ...given], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const written = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+    return { child, end: written.then(([stdout, stderr, [code]]) => ({ code, stdout, stderr })) };
+  }
+
+  const run = (...args: string[]) => start(...args).end;
+
+  const grades = () => parse<Record<string, string>>(readFileSync(join(out, 'grades.csv')), { columns: true });
+  const gradeOf = (id: string) => grades().find((row) => row.id === id)!;
+
+  /** The processes that grade a row now, as their drafts name them. */
+  async function atWork(rows: number): Promise<string[]> {
+    const students = join(out, 'students');
+    return until(`${rows} to be at work`, async () => {
+      const files = existsSync(students) ? readdirSync(students).map((name) => join(students, name, 'process')) : [];
+      const found = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
+      return found.length === rows && found.every((process) => identityOf(parseInt(process)) === process) && found;
+    });
+  }
+
+  async function expectNothingLeft() {
+    expect(await Promise.all(ports.map(isTaken))).to.deep.equal([false, false]);
+    expect(readdirSync(join(out, 'students')).filter((name) => name.startsWith('.'))).to.deep.equal([]);
+  }
+
+  it('grades one student after another, whatever some of them do', async () => {
+    await writeClass({
+      crash: [CRASH, `${NODE} b`],
+      gone: undefined,
+      missing: [`${NODE} a`, 'no-such-command'],
+      'a killer of its parent': [`setsid ${NODE.replace('exec ', '')} a & kill -9 $PPID; exit 4`, CRASH],
+      sound: [`${NODE} a`, `${NODE} b`],
+      '../=evil<b>': [`${NODE} a`, CRASH],
+    });
+    const { code, stdout, stderr } = await run();
+    expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
+    expect(stdout).to.match(
+      /^1\/6  crash: not met, .*, about .* left\n2\/6  gone: not graded: There is no folder of-gone\./,
+    );
+    expect(stdout).to.match(/\n1 meet the lab's requirements, 3 do not, 2 were not graded\.\n/);
+    expect(grades().map(({ id, outcome }) => [id, outcome])).to.deep.equal([
+      ['crash', 'not met'],
+      ['gone', 'not graded'],
+      ['missing', 'not graded'],
+      ['a killer of its parent', 'not met'],
+      ['sound', 'met'],
+      ['../=evil<b>', 'not met'],
+    ]);
+    expect(gradeOf('missing').reason).to.equal('The command of service B cannot be run: no-such-command');
+    expect(gradeOf('sound')).to.include({ lab: gradeOf('sound')['lab max'], 'lab %': '100' });
+    for (const { page } of grades()) expect(page).to.match(/^students\/[^/]+$/);
+    const pageOf = (id: string) => readFileSync(join(out, gradeOf(id).page!), 'utf8');
+    expect(pageOf('sound')).to.match(/\$ kill -TERM -- -\d+\nService A ended with code 0\.[^]*\$ PORT=\d+ sh -c &#39;/);
+    expect(pageOf('sound')).to.match(/\$ curl -i [^]*HTTP\/1\.1 503 Service Unavailable[^]*data:image\/svg\+xml/);
+    expect(pageOf('crash')).to.contain('it broke here');
+    expect(pageOf('gone')).to.contain('There is no folder of-gone.');
+    expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('../=evil&#60;b&#62;');
+    await expectNothingLeft();
+  });
+
+  it('ends what takes too long, with all that it started, and goes on', async () => {
+    const bomb = 'for i in $(seq 200); do (trap "" TERM; setsid sleep 1000) & done; wait';
+    await writeClass({
+      endless: ['while :; do sleep 1; done', `${NODE} b`],
+      bomb: [bomb, bomb],
+      'a\rcrash': [CRASH, `${NODE} b`],
+    });
+    const { code, stdout } = await run('--limit', '0.2');
+    expect(code).to.equal(1);
+    expect(stdout).to.contain('\n3/3  a crash: not met, ');
+    expect(gradeOf('endless').reason).to.equal('It was not finished after 12 s.');
+    expect(gradeOf('bomb').reason).to.equal('It was not finished after 12 s.');
+    expect(gradeOf('a\rcrash').outcome).to.equal('not met');
+    await expectNothingLeft();
+  });
+
+  it('goes on where it was cut off, and grades again only what has changed', async () => {
+    await writeClass({ first: [CRASH, `${NODE} b`], second: ['sleep 1000', `${NODE} b`], third: [CRASH, `${NODE} b`] });
+    const { child, end } = start();
+    await until('the first to be finished', async () => existsSync(join(out, 'grades.csv')), 60_000);
+    await until('the second to be under way', async () =>
+      readdirSync(join(out, 'students')).some((n) => n.startsWith('.')),
+    );
+    child.kill('SIGKILL');
+    await end;
+    expect(grades().map(({ id }) => id)).to.deep.equal(['first']);
+
+    await writeFile(
+      join(dir, 'class.csv'),
+      readFileSync(join(dir, 'class.csv'), 'utf8').replace('sleep 1000', 'exit 4'),
+    );
+    const resumed = await run();
+    expect(resumed.code).to.equal(0);
+    expect(resumed.stdout).to.match(/first: not met, .*, as before/);
+    expect(resumed.stdout)
+      .to.match(/second: not met, .*, in \d+ s/)
+      .and.to.match(/third: not met, .*, in \d+ s/);
+    await expectNothingLeft();
+
+    await writeFile(join(dir, 'of-third', 'app.py'), 'changed');
+    const again = await run();
+    expect(
+      again.stdout.match(/^\d.*(?:as before|in \d+ s)/gm)!.map((line) => line.replace(/: .*, /, ' ')),
+    ).to.deep.equal([
+      '1/3  first as before',
+      '2/3  second as before',
+      again.stdout.match(/^3\/3.* in \d+ s/m)![0].replace(/: .*, /, ' '),
+    ]);
+
+    await writeFile(join(dir, 'rubric.json'), '{"A answers /health with 200": {"points": 3}}');
+    const table = readFileSync(join(dir, 'class.csv'), 'utf8');
+    await writeFile(join(dir, 'class.csv'), table.split('\r\n').slice(0, 2).join('\r\n'));
+    expect((await run('--rubric', 'rubric.json')).stdout).to.match(/^1\/1 .* in \d+ s/);
+    expect(gradeOf('first')['lab max']).to.equal('21');
+
+    // A grade whose page is no longer there does not come back without it.
+    expect((await run('--rubric', 'rubric.json', '--b-dir', '..')).stdout).to.contain('not graded: The option --b-dir');
+    expect(existsSync(join(out, 'students', 'first.json'))).to.equal(false);
+  });
+
+  it('stops when told to, and leaves nothing running', async () => {
+    await writeClass({ only: ['sleep 1000', 'sleep 1000'] });
+    const { child, end } = start();
+    await until(
+      'it to be under way',
+      async () => existsSync(join(out, 'students')) && readdirSync(join(out, 'students')).length > 0,
+    );
+    child.kill('SIGINT');
+    const { code, stderr } = await end;
+    expect({ code, stderr }).to.deep.equal({
+      code: 2,
+      stderr: 'Interrupted; the same command goes on with the 1 that are left.\n',
+    });
+    await expectNothingLeft();
+  });
+
+  it('has its folder for itself, until it ends, however that is', async () => {
+    await writeClass({ only: ['sleep 1000', 'sleep 1000'] });
+    const twins = [start(), start()];
+    const refused = await Promise.race(twins.map(({ end }) => end));
+    const stderr = `Another run is at work in ${out}; wait for its end, or name another folder (--out).\n`;
+    expect(refused).to.deep.equal({ code: 2, stdout: '', stderr });
+    const [grading] = await atWork(1);
+    const args = execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(parseInt(grading!))], { encoding: 'utf8' });
+    expect(args).to.contain(` --folder=${join(dir, 'of-only')} `);
+    expect((await run()).stderr).to.equal(stderr);
+
+    const { child, end } = twins.find(({ child }) => child.exitCode === null)!;
+    child.kill('SIGKILL');
+    await end;
+    const next = start();
+    await until('the next to be at work', async () => (await atWork(1))[0] !== grading, 30_000);
+    next.child.kill('SIGINT');
+    expect((await next.end).stderr).to.match(/^Interrupted; /);
+    await expectNothingLeft();
+  });
+
+  it('does not wait for a process that only has the number of an old one', async () => {
+    await writeClass({ gone: undefined });
+    const draft = join(out, 'students', '.unfinished-1');
+    await mkdir(draft, { recursive: true });
+    await writeFile(join(draft, 'process'), `${process.pid} 1`);
+    await writeFile(join(out, '.unfinished-2'), 'id,name');
+    const start = performance.now();
+    expect((await run()).code).to.equal(1);
+    expect(performance.now() - start).to.be.below(30_000);
+    expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
+    await expectNothingLeft();
+  });
+
+  it('grades nothing from outside of the folder of a row', async () => {
+    await writeClass({ ada: [CRASH, CRASH], ben: [CRASH, CRASH] });
+    await mkdir(join(dir, 'of-ada', 'b'));
+    await symlink('../of-ada', join(dir, 'of-ben', 'b'));
+    await symlink('of-ada', join(dir, 'of-link'));
+    const rows = ['ada,of-ada,b', 'ben,of-ben,b', 'up,of-ada,../of-ben', 'link,of-link/,', 'all,.,of-ada'];
+    await writeFile(join(dir, 'class.csv'), `id,folder,b-dir\n${rows.join('\n')}\n`);
+    expect((await run('--a', CRASH, '--b', CRASH)).code).to.equal(1);
+    const [ada, ...others] = grades().map(({ reason }) => reason);
+    expect(ada).to.match(/^Neither service can be started/);
+    expect(others).to.deep.equal([
+      `The option --b-dir leads out of the folder of-ben, to ${join(dir, 'of-ada')}; name what is inside of it.`,
+      `The option --b-dir leads out of the folder of-ada, to ${join(dir, 'of-ben')}; name what is inside of it.`,
+      'The folder of-link/ is a symbolic link; name the folder itself.',
+      'The folder . holds the grades of the class, too; keep these in another one (--out).',
+    ]);
+  });
+
+  describeWithDocker('with several rows at a time', () => {
+    it('has the outcomes of all, also of those that end together', async () => {
+      const ids = Array.from('abcdefghij');
+      await writeClass(Object.fromEntries(ids.map((id) => [id, undefined])));
+      const { code, stdout, stderr } = await run('--jobs', '5', '--isolate');
+      expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
+      expect(stdout.match(/^\d+\/10/gm)).to.deep.equal(ids.map((_, index) => `${index + 1}/10`));
+      expect(grades().map(({ id }) => id)).to.deep.equal(ids);
+      expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 could not be graded.');
+      expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
+      await expectNothingLeft();
+    });
+
+    it('keeps a Compose file to the folder of its row', async () => {
+      await writeClass({ ada: ['', ''], ben: ['', ''] });
+      await symlink('../class.csv', join(dir, 'of-ben', 'compose.yml'));
+      await writeFile(join(dir, 'class.csv'), 'id,folder,compose\nada,of-ada,../class.csv\nben,of-ben,\n');
+      await run('--jobs', '2');
+      for (const { id, reason } of grades()) {
+        const place = join(dir, 'class.csv');
+        expect(reason).to.equal(
+          `The option --compose leads out of the folder of-${id}, to ${place}; name what is inside of it.`,
+        );
+      }
+    });
+
+    it('leaves nothing behind when it is killed', async () => {
+      await writeClass({ ada: ['node x', 'node y'], ben: ['node x', 'node y'] });
+      const left = async (kind: string[]) => docker([...kind, '--quiet', '--filter', `name=${PROJECT}`]);
+      const { child, end } = start('--jobs', '2', '--isolate', '--setup', 'sleep 1000');
+      const gradings = await atWork(2);
+      const setups = () => docker(['ps', '--quiet', '--filter', `name=${PROJECT}-.*-setup`]);
+      await until('both setups to run', async () => (await setups()).includes('\n'), 60_000, 200);
+      child.kill('SIGKILL');
+      await end;
+      const areGone = async () => gradings.every((process) => identityOf(parseInt(process)) !== process);
+      await until('the gradings to end', areGone, 60_000);
+      for (const kind of [
+        ['ps', '--all'],
+        ['volume', 'ls'],
+        ['network', 'ls'],
+      ])
+        expect(await left(kind)).to.equal('');
+    });
+  });
+
+  it('says in one sentence why it cannot begin', async () => {
+    await writeClass({ one: [CRASH, CRASH] });
+    const sentence = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(...args);
+      expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+      return stderr;
+    };
+    expect(await sentence('--class', 'no.csv')).to.equal("The class's file no.csv cannot be read (ENOENT).\n");
+    expect(await sentence('--jobs', '2')).to.match(/^--jobs 2 needs pairs that cannot meet: .* row 2 .*\n$/);
+    expect(await sentence('--junit', 'x.xml')).to.equal(
+      '--junit is for one pair; leave it out, or leave --class out.\n',
+    );
+    expect(await sentence('--folder', '.')).to.equal('--folder is for one pair; leave it out, or leave --class out.\n');
+    expect(await sentence('--limit', 'soon')).to.match(/^--limit is soon; it must be more than 0 .*\n$/);
+    await writeFile(join(dir, 'class.csv'), 'id\n1\n');
+    expect(await sentence()).to.equal('class.csv, row 1: there is no column folder.\n');
+  });
+});

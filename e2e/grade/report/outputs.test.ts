@@ -1,0 +1,279 @@
+import { createHash } from 'node:crypto';
+import { parse } from 'csv-parse/sync';
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { printable } from '../../stack/foreign-text.ts';
+import { classPage, notGradedPage } from '../class/class-page.ts';
+import type { Row } from '../class/class-file.ts';
+import type { Result } from '../grade.ts';
+import { gradescope } from './gradescope.ts';
+import { gradesCsv } from '../class/grades-csv.ts';
+import { junit } from './junit.ts';
+import { Ungradable } from '../../pairs/options.ts';
+import { pairPage } from './page.ts';
+import { proofInMarkdown } from './proof.ts';
+import { meetsLab, scoresOf, type Report } from './report.ts';
+import { rubric } from './rubric.ts';
+
+/** What a log line, an answer, a name or a message may hold to get out of where it is shown. */
+const HOSTILE = [
+  '<script>document.title = "taken"</script><img src=x onerror=alert(1)>',
+  '```',
+  '````` text',
+  '~~~',
+  '# A heading [link](http://example.org) | a cell | **bold**',
+  '\x1b[31mred\x1b[0m \x9b2J \x07 \x00 \ufffe \ud800',
+  '\u202egnp.exe \u2066 \u200b \u2028 end',
+  '"]]></failure><script/> \' & &amp;',
+];
+
+const result = (over: Partial<Result>): Result => ({
+  ...{
+    section: 'lab',
+    situation: 'with both up',
+    name: 'A answers',
+    points: 1,
+    verdict: 'pass',
+    why: 'It matters.',
+    fix: 'Do it.',
+  },
+  ...over,
+});
+
+function reportOf(results: Result[], over: Partial<Report> = {}): Report {
+  const about = { pair: {}, when: '2026-01-02T03:04:05.678Z', ms: 61_000 };
+  return { ...about, results, scores: scoresOf(results), ...over };
+}
+
+const text = HOSTILE.join('\n');
+const hostile = reportOf(
+  [
+    result({ name: text, verdict: 'fail', sent: text, received: text, expected: text, why: text, fix: text }),
+    result({ section: 'robustness', verdict: 'not applicable', because: text }),
+  ],
+  {
+    name: text,
+    pair: { a: text, b: text, 'a-dir': text },
+    sources: { hash: 'abc', files: 2, bytes: 3, commit: 'def' },
+    proof: {
+      steps: [
+        {
+          title: 'With both up',
+          typed: [{ command: 'curl -i x', output: text, logs: { by: 'time', a: HOSTILE, b: HOSTILE } }],
+        },
+      ],
+      picture: { svg: '<svg xmlns="http://www.w3.org/2000/svg"><desc>A "story"</desc></svg>' },
+    },
+  },
+);
+
+/** Nothing that a reader cannot see, or that changes how other text is shown. */
+const INVISIBLE = /[^\P{C}\n\t]|[\u2028\u2029]/u;
+
+describe('A proof in Markdown', () => {
+  const markdown = proofInMarkdown(hostile, 'the proof.svg');
+
+  it('shows what others wrote as text in fences that it cannot end', () => {
+    const outside: string[] = [];
+    let fence = '';
+    for (const line of markdown.split('\n')) {
+      const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+      if (!fence && mark) fence = mark;
+      else if (fence && mark?.startsWith(fence) && line.trim() === mark) fence = '';
+      else if (!fence) outside.push(line);
+    }
+    expect(fence).to.equal('');
+    const plain = outside.filter((line) => !line.startsWith('|'));
+    expect(plain.filter(Boolean)).to.deep.equal([
+      '# Proof',
+      '## With both up',
+      "B's log, by the time of the call:",
+      "A's log, by the time of the call:",
+      '## B during an outage of A',
+      '![How B answers while A fails](the%20proof.svg)',
+    ]);
+    const cells = outside.filter((line) => line.startsWith('|')).map((line) => line.split(/(?<!\\)\|/).length);
+    expect(new Set(cells)).to.deep.equal(new Set([4]));
+    expect(outside.join('\n')).not.to.match(/(?<![\\!])[<*[]/);
+  });
+
+  it('has no escape and no character that cannot be seen, and names those that were there', () => {
+    expect(markdown).not.to.match(INVISIBLE);
+    expect(markdown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
+  });
+
+  it('says who, when, of which commit and which sources', () => {
+    expect(markdown)
+      .to.contain('| Graded | 2026-01-02 03:04:05 UTC, in 1 min 1 s |')
+      .and.to.contain('| Commit | def |')
+      .and.to.contain('| Sources | SHA-256 abc over 2 files |');
+  });
+
+  it('says why there is nothing to show', () => {
+    expect(proofInMarkdown(reportOf([], { reason: 'B did not start.' }), 'x.svg')).to.contain(
+      '```text\nB did not start.\n```',
+    );
+  });
+});
+
+describe('A page', () => {
+  const row: Row = { row: 2, id: text, name: text, folder: text, options: {}, file: 'x-1' };
+  const finished = [
+    { row, isMet: false, scores: hostile.scores, results: hostile.results, ms: 5000 },
+    { row: { ...row, file: 'x-2' }, isMet: false, results: [], reason: text, ms: 0 },
+  ];
+  const pages = { pair: pairPage(hostile), class: classPage(finished, 3), none: notGradedPage(text, text) };
+
+  for (const [name, page] of Object.entries(pages)) {
+    it(`shows what others wrote as text (${name})`, () => {
+      const tags = [...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, tag]) => tag!.toLowerCase());
+      const scripts = tags.filter((tag) => tag === 'script').length;
+      expect(scripts).to.equal(name === 'class' ? 2 : 0);
+      const images = [...page.matchAll(/<img[^>]*>/g)].map(([image]) => image);
+      expect(images).to.have.length(name === 'pair' ? 1 : 0);
+      for (const image of images)
+        expect(image).to.match(/^<img src="data:image\/svg\+xml;base64,[\w+/=]+" alt="[^"]*">$/);
+      expect(page).to.contain('&#60;script&#62;document.title');
+      expect(page).not.to.match(INVISIBLE);
+    });
+
+    it(`needs nothing from elsewhere, and runs what its policy names alone (${name})`, () => {
+      const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!.replaceAll('&#39;', "'");
+      const hash = (tag: string) => {
+        const content = new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(page)![1]!;
+        return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+      };
+      expect(policy)
+        .to.match(/^default-src 'none'; /)
+        .and.to.contain(`style-src ${hash('style')};`);
+      if (name === 'class') expect(policy).to.contain(`script-src ${hash('script')};`);
+      else expect(policy).not.to.contain('script');
+      expect(page).not.to.match(/(?:src|href)="(?!data:|students\/)/);
+    });
+  }
+
+  it('of a class counts what is wrong most, and how many are still to come', () => {
+    expect(pages.class).to.match(/3 students: 0 meet .*, 1 do not, 1 could not be graded, 1 are still to come/);
+    expect(pages.class).to.match(/What the class gets wrong most[^]*<td class="number">1 of 1<\/td>/);
+  });
+});
+
+describe('The terminal', () => {
+  it('shows what others wrote in a line of its own, where nothing obeys it', () => {
+    const shown = rubric(hostile.results, new PassThrough());
+    expect(shown).not.to.match(INVISIBLE);
+    expect(shown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
+    const lines = shown.split('\n').filter((line) => line.includes('document.title'));
+    expect(lines).to.have.length(7); // a name, five parts of what is wrong, and a reason
+  });
+
+  it('shows a reason why there is no grade in the same way, as a report does', () => {
+    expect(new Ungradable(text).message).not.to.match(INVISIBLE);
+    expect(new Ungradable('It said: \x1b[2J').message).to.equal('It said: \\x1b[2J');
+  });
+
+  it('is quoted to without colours, and with all else that was invisible', () => {
+    expect(printable('\x1b[31mred\x1b[0m\n \u202eder \x07\x1b')).to.equal('red \\u202eder \\x07\\x1b');
+    expect(printable('x'.repeat(10), 5)).to.equal('xxxxx…');
+  });
+});
+
+describe('grades.csv', () => {
+  const about = { folder: 'f', options: {} };
+  const scores = { lab: { passed: 14, of: 15 }, robustness: { passed: 3, of: 4 }, all: { passed: 17, of: 19 } };
+  const csv = gradesCsv([
+    {
+      row: { ...about, row: 2, id: '0042', name: 'Zoë "Z", B.', file: '0042' },
+      isMet: false,
+      scores,
+      results: [],
+      ms: 1,
+    },
+    {
+      row: { ...about, row: 3, id: 'x', name: '=cmd|x', file: 'x' },
+      isMet: false,
+      results: [],
+      reason: '-1\n@SUM(A1)',
+      ms: 1,
+    },
+  ]);
+
+  it('is CSV as RFC 4180 has it, with a row for each id', () => {
+    expect(csv.replace(/"[^"]*"/g, '')).to.match(/^(?:[^\r\n]*\r\n){3}$/);
+    const [first, second] = parse<Record<string, string>>(csv, { columns: true });
+    expect(first).to.include({
+      id: '0042',
+      name: 'Zoë "Z", B.',
+      outcome: 'not met',
+      lab: '14',
+      'lab max': '15',
+      'lab %': '93.3',
+    });
+    expect(second).to.include({ id: 'x', outcome: 'not graded', lab: '', page: 'students/x.html' });
+  });
+
+  it('has nothing that a spreadsheet runs', () => {
+    const [, second] = parse<Record<string, string>>(csv, { columns: true });
+    expect(second).to.include({ name: "'=cmd|x", reason: "'-1\n@SUM(A1)" });
+  });
+});
+
+describe("The lab's requirements", () => {
+  const notApplicable = result({ verdict: 'not applicable', because: 'A speaks gRPC' });
+  const failed = result({ verdict: 'fail' });
+
+  it('are met when none that applies fails, whatever fails in robustness', () => {
+    expect(meetsLab([result({}), notApplicable, { ...failed, section: 'robustness' }])).to.equal(true);
+    expect(scoresOf([result({}), notApplicable]).lab).to.deep.equal({ passed: 1, of: 1 });
+    expect(meetsLab([result({}), failed])).to.equal(false);
+  });
+});
+
+describe("Gradescope's results.json", () => {
+  const results = [
+    result({ name: 'A answers', points: 2 }),
+    result({ name: 'B answers', verdict: 'fail', sent: 'GET /', received: '\x1b[1m500', expected: '200' }),
+    result({ name: 'Odd', section: 'robustness', verdict: 'not applicable', because: 'B has no timeout' }),
+  ];
+
+  it("has the lab's points, and what was wrong", () => {
+    const { tests, execution_time, output } = JSON.parse(gradescope(reportOf(results)));
+    expect(tests.map(({ name, score, max_score, status }: any) => [name, score, max_score, status])).to.deep.equal([
+      ['A answers', 2, 2, 'passed'],
+      ['B answers', 0, 1, 'failed'],
+      ['Robustness: Odd', undefined, undefined, 'passed'],
+    ]);
+    expect(tests[1].output).to.equal(
+      'sent: GET /\nreceived: \\x1b[1m500\nexpected: 200\nwhy: It matters.\nfix: Do it.',
+    );
+    expect(tests[2].output).to.equal('B has no timeout');
+    expect(execution_time).to.equal(61);
+    expect(output).to.contain('2 of 3');
+  });
+
+  it('has no points, and the reason, for a pair that could not be started', () => {
+    const { score, output, tests } = JSON.parse(gradescope(reportOf([], { reason: 'B did not start.' })));
+    expect({ score, output, tests }).to.deep.equal({ score: 0, output: 'B did not start.', tests: [] });
+  });
+});
+
+describe('JUnit XML', () => {
+  it('has a case for each check, and nothing that XML does not allow', () => {
+    const xml = junit(hostile);
+    expect(xml).to.match(
+      /^<\?xml [^>]*>\n<testsuites name="[^"]*" tests="2" failures="1" skipped="1" errors="0" time="61">/,
+    );
+    const tags = [...xml.matchAll(/<(\/?\w+)/g)].map(([, tag]) => tag);
+    expect(tags).to.deep.equal([
+      ...['testsuites', 'testsuite', 'testcase', 'failure', '/failure', '/testcase', '/testsuite'],
+      ...['testsuite', 'testcase', 'skipped', '/testcase', '/testsuite', '/testsuites'],
+    ]);
+    expect(xml).not.to.match(INVISIBLE);
+  });
+
+  it('has an error for a pair that could not be started', () => {
+    expect(junit(reportOf([], { reason: 'B "b" did not start.' })))
+      .to.match(/ errors="1" time=/)
+      .and.to.contain('<error message="B &#34;b&#34; did not start."/>');
+  });
+});

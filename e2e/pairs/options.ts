@@ -1,0 +1,41 @@
+/** Which pair is meant, as options of a command. */
+import { resolve } from 'node:path';
+import { harmless } from '../stack/foreign-text.ts';
+
+/** There is nothing to grade, for a reason that the person at the keyboard can do something about. */
+export class Unusable extends Error {
+  /** The message may quote strangers: a terminal shows it, and a report keeps it. */
+  constructor(message: string) {
+    super(harmless(message));
+  }
+}
+
+/** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
+export class Ungradable extends Unusable {}
+
+const text = { type: 'string' } as const;
+
+/** What says which pair is graded, and how. */
+export const PAIR = {
+  ...{ compose: text, a: text, b: text, 'a-dir': text, 'b-dir': text, 'a-url': text, 'b-url': text },
+  ...{ 'a-service': text, 'b-service': text, 'a-port': text, 'b-port': text },
+  timeout: { ...text, default: '5' },
+  ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' }, 'setup-hosts': text },
+};
+
+/** For one pair alone: each row of a class has a folder. */
+export const FOLDER = { folder: text };
+
+/** The values of these options, as they were given. */
+export type PairOptions = { [name in keyof typeof PAIR | keyof typeof FOLDER]?: string };
+
+/** npm runs scripts in the repository; paths are meant from where the person is. */
+const from = (['grade', 'live'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
+export const path = (name: string) => resolve(from, name);
+
+/** The number that an option gives, of more than 0 and at most `max`; throws an `Unusable` for anything else. */
+export function numberIn<Name extends string>(options: { [name in Name]?: string }, name: Name, max: number): number {
+  const number = Number(options[name]);
+  if (number > 0 && number <= max) return number;
+  throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
+}

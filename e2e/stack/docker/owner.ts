@@ -1,0 +1,85 @@
+/** A label tells which process made a container, network, volume or image, so that what a dead one left can be removed. */
+import { globSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { runToEnd } from '../process/at-exit.ts';
+
+export const OWNER_LABEL = 'two-services.owner';
+
+/** Where this machine's processes have the numbers that this process sees: another container may have its own. */
+const machine = () => `${hostname()}/${attempt(() => readlinkSync('/proc/self/ns/pid'), '').replace(/\D/g, '')}`;
+
+/** The label's value for everything that this process makes: its machine, its number and its start. */
+export const OWNER = `${machine()} ${identityOf(process.pid)}`;
+export const ownerLabel = { [OWNER_LABEL]: OWNER };
+/** The label for `docker run` and its like. */
+export const ownerOption = ['--label', `${OWNER_LABEL}=${OWNER}`];
+/** The variable that owner.yml, which is merged into this repository's Compose file, reads it from. */
+export const OWNER_VARIABLE = 'TWO_SERVICES_OWNER';
+
+/**
+ * A process's number and when it began, as the number may be another's by now; the number alone where its start is not to
+ * be seen; undefined once it has ended.
+ */
+export function identityOf(pid: number): string | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'), '');
+  const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (state === 'Z') return;
+  if (stat) return `${pid} ${rest[18]}`; // proc_pid_stat(5): starttime
+  try {
+    return process.kill(pid, 0) ? String(pid) : undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? String(pid) : undefined; // another user's, or none
+  }
+}
+
+/** Whether the process of a label may still run. What is no label of ours, or of another machine, is not looked at. */
+function mayLive(label: string): boolean {
+  const [, host, pid] = /^(\S+) (\d+)(?: \d+)?$/.exec(label) ?? [];
+  if (host !== machine()) return true;
+  const identity = identityOf(Number(pid));
+  return identity !== undefined && (identity === pid || label === `${host} ${identity}`);
+}
+
+function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
+
+const LABEL = `{{json (.Label "${OWNER_LABEL}")}}`; // as JSON, since an image's label may hold anything
+const KINDS = [
+  { list: ['ps', '--all', '--format', `{{.ID}} ${LABEL}`], remove: ['rm', '--force', '--volumes'] },
+  { list: ['network', 'ls', '--format', `{{.ID}} ${LABEL}`], remove: ['network', 'rm'] },
+  { list: ['volume', 'ls', '--format', `{{.Name}} ${LABEL}`], remove: ['volume', 'rm', '--force'] },
+];
+
+const FOLDER = join(tmpdir(), 'two-services-');
+
+/** A new folder of this process's, for what it needs only while it runs. */
+export function newFolder(): string {
+  const folder = mkdtempSync(FOLDER);
+  writeFileSync(join(folder, 'owner'), OWNER);
+  return folder;
+}
+
+/** Removes what processes of this machine left when they were killed. Synchronous. */
+export function removeLeftovers() {
+  for (const file of globSync(`${FOLDER}*/owner`)) {
+    if (!mayLive(attempt(() => readFileSync(file, 'utf8'), '')))
+      attempt(() => rmSync(dirname(file), { recursive: true }), undefined);
+  }
+  const docker = (...args: string[]) => runToEnd('docker', args).stdout?.split('\n').filter(Boolean) ?? [];
+  const removeDead = (lines: string[], remove: string[]) => {
+    const parts = lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' '))] as const);
+    const dead = parts.filter(([, owner]) => !mayLive(JSON.parse(owner))).map(([id]) => id);
+    if (dead.length > 0) docker(...remove, ...dead);
+  };
+  for (const { list, remove } of KINDS) removeDead(docker(...list, '--filter', `label=${OWNER_LABEL}`), remove);
+  const images = [...new Set(docker('image', 'ls', '--quiet', '--filter', `label=${OWNER_LABEL}`))];
+  if (images.length === 0) return;
+  const format = `{{.Id}} {{json (index .Config.Labels "${OWNER_LABEL}")}}`;
+  removeDead(docker('image', 'inspect', '--format', format, ...images), ['image', 'rm', '--force']);
+}
