@@ -1,17 +1,21 @@
-/** Writes into the README its table of reasons, and what its commands print. */
-import { readFile, writeFile } from 'node:fs/promises';
+/** `npm run docs`: writes what the pages print and show, from real runs. */
+import { spawnSync } from 'node:child_process';
+import { command } from '../stack/command.ts';
 import { ROOT } from '../stack/paths.ts';
-import { actOutWithDocker, actOutWithoutDocker } from './act-out.ts';
-import { withOutputs } from './page.ts';
-import { reasonsTable } from './reasons.ts';
 
-const README = `${ROOT}README.md`;
-const REASONS_TABLE = /^\| `reason`.*\n(?:\|.*\n?)*\|$/m;
+const HELP = `Does what the gallery and the README say, on real containers, and writes into them what was printed; draws the
+outage and takes the pictures of the live page. It takes about six minutes, and needs Docker and, for the live page, a
+browser on the PATH.
 
-const readme = await readFile(README, 'utf8');
-console.log('The README, with Docker …');
-const withDocker = await actOutWithDocker(readme);
-console.log('The README, without Docker …');
-const { outputs } = await actOutWithoutDocker(readme);
-const written = withOutputs(readme, new Map([...withDocker, ...outputs]));
-await writeFile(README, written.replace(REASONS_TABLE, reasonsTable));
+  npm run docs
+`;
+const WRITERS = ['gallery/main.ts', 'docs/write-readme.ts', 'live/screenshot.ts'];
+
+await command(HELP, {}, async () => {
+  for (const writer of WRITERS) {
+    const args = ['--disable-warning=ExperimentalWarning', `${ROOT}e2e/${writer}`];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (status !== 0) return status ?? 1;
+  }
+  return 0;
+});

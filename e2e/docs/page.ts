@@ -25,6 +25,20 @@ export function stepsIn(page: string): Step[] {
   });
 }
 
+/** A command of a page, one a line of its steps; what the step prints is what its last command does. */
+export interface Example extends Omit<Step, 'commands'> {
+  command: string;
+}
+
+export function examplesIn(page: string): Example[] {
+  return stepsIn(page).flatMap(({ commands, output, line, section }) => {
+    const lines = commands.split('\n');
+    return lines.map((command, index) => {
+      return { command, output: index === lines.length - 1 ? output : '', line: line + index, section };
+    });
+  });
+}
+
 /** The page with other outputs, by the step's line, under its steps. */
 export function withOutputs(page: string, outputs: Map<number, string>): string {
   const steps = stepsIn(page).values();

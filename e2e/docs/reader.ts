@@ -1,13 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import type { newProject } from '../stack/docker/containers.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
+import { paste } from './shell.ts';
 
-const PASTE_MS = 240_000;
 const NAME = 'two-services';
 
 /** Somebody who does what a page says, on host ports of their own. `await using` ends what runs in their terminals. */
@@ -42,17 +40,12 @@ export async function newReader(project?: ReturnType<typeof newProject>): Promis
   const name = project?.project ?? NAME;
   const terminals: Terminal[] = [];
 
-  async function paste(commands: string) {
-    const own = commands
+  const own = (commands: string) =>
+    commands
       .replaceAll('localhost:8080', `localhost:${portA}`)
       .replaceAll('localhost:8081', `localhost:${portB}`)
       .replaceAll(NAME, name);
-    const shell = spawn('bash', { cwd: ROOT, env, timeout: PASTE_MS });
-    shell.stdin.end(`${own}\n`);
-    shell.stderr.resume();
-    const [printed] = await Promise.all([text(shell.stdout), once(shell, 'close')]);
-    return answered(printed.replaceAll(name, NAME));
-  }
+  const told = (printed: string) => printed.replaceAll(name, NAME);
 
   async function open(commands: string, services = 1) {
     const shell = spawn('bash', { cwd: ROOT, env, detached: true });
@@ -83,18 +76,10 @@ export async function newReader(project?: ReturnType<typeof newProject>): Promis
   return {
     urlA: `http://127.0.0.1:${portA}`,
     urlB: `http://127.0.0.1:${portB}`,
-    paste,
+    paste: (commands) => paste(commands, { env, own, told }),
     open,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** What was printed, without a terminal's escape sequences and without the progress of a build. */
-function answered(printed: string): string {
-  return printed
-    .replaceAll(/\x1b\[[0-9;]*[A-Za-z]|\r/g, '')
-    .replaceAll(/^#\d+ .*\n+/gm, '')
-    .trimEnd();
 }
 
 function interrupt({ pid }: ChildProcess) {

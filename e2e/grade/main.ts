@@ -14,8 +14,9 @@ import { leadsOut } from '../pairs/folder.ts';
 import { grade, type Weigh } from './grade.ts';
 import { gradescope } from './report/gradescope.ts';
 import { junit } from './report/junit.ts';
-import { numberIn, path, Ungradable, Unusable } from '../pairs/options.ts';
-import { HELP, readOptions, type Options } from './options.ts';
+import { numberIn, path, Ungradable } from '../pairs/options.ts';
+import { command, Unusable } from '../stack/command.ts';
+import { HELP, OPTIONS, withValues, type Options } from './options.ts';
 import { pictureOfOutage } from './outage.ts';
 import { pairPage } from './report/page.ts';
 import { folderOf, stackOf } from '../pairs/choose.ts';
@@ -144,12 +145,7 @@ async function write(report: Report, { proof, json, junit: xml, gradescope: resu
   await writeWhole(`${base}.html`, pairPage(report));
 }
 
-async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
+async function main(options: Options): Promise<number> {
   if (options['print-rubric']) {
     process.stdout.write(presentRubric());
     return 0;
@@ -167,10 +163,4 @@ process.channel?.unref();
 
 onceParentEnds(() => process.kill(process.pid, 'SIGTERM'));
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof Unusable)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await command(HELP, OPTIONS, main, withValues(process.argv.slice(2)));

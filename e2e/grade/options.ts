@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { FOLDER, PAIR, Unusable } from '../pairs/options.ts';
+import { FOLDER, PAIR } from '../pairs/options.ts';
+import type { readOptions } from '../stack/command.ts';
 
 export const HELP = `Grades a pair of services, in any language, from the outside.
 
@@ -54,21 +54,14 @@ const CLASS = { class: text, out: text, jobs: { ...text, default: '1' }, limit: 
 /** The options of a pair that a row of a class's file can have, as columns of the same names. */
 export const PAIR_COLUMNS = Object.entries(PAIR).flatMap(([name, { type }]) => (type === 'string' ? [name] : []));
 
-/** The options as they were given; throws an `Unusable` for what is none of them. */
-export function readOptions(args: string[]) {
-  try {
-    const flags = { help: { type: 'boolean', short: 'h' }, 'print-rubric': { type: 'boolean' } } as const;
-    const options = { ...PAIR, ...FOLDER, ...OUTPUT, ...CLASS, ...flags };
-    // Its value may be left out.
-    const isBare = (arg: string, next = '-') => arg === '--isolate' && next.startsWith('-');
-    const whole = args.map((arg, index) => (isBare(arg, args[index + 1]) ? '--isolate=' : arg));
-    return parseArgs({ args: whole, options }).values;
-  } catch (error) {
-    throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
-  }
-}
+/** All options but `--help`. */
+export const OPTIONS = { ...PAIR, ...FOLDER, ...OUTPUT, ...CLASS, 'print-rubric': { type: 'boolean' } } as const;
 
-export type Options = ReturnType<typeof readOptions>;
+/** The arguments, in which `--isolate` has a value: an empty one where it was left out. */
+export const withValues = (args: string[]) =>
+  args.map((arg, index) => (arg === '--isolate' && (args[index + 1] ?? '-').startsWith('-') ? '--isolate=' : arg));
+
+export type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a
  * Compose file of its own takes no commands from them, and no setup in isolation, and the other way round. An image is for

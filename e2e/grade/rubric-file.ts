@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Check } from '../requirements/check.ts';
 import { situations } from '../requirements/situations.ts';
 import type { Weigh } from './grade.ts';
-import { path, Unusable } from '../pairs/options.ts';
+import { path } from '../pairs/options.ts';
+import { Unusable } from '../stack/command.ts';
 
 const CHECKS = situations.flatMap(({ checks }) => checks);
 const MAX_POINTS = 1000;

@@ -1,4 +1,5 @@
-import { path, Unusable, type PairOptions } from '../pairs/options.ts';
+import { path, type PairOptions } from '../pairs/options.ts';
+import { Unusable } from '../stack/command.ts';
 import { stackOf } from '../pairs/choose.ts';
 import { dockerProblem, startContainers } from '../stack/docker/containers.ts';
 import { removeLeftovers } from '../stack/docker/owner.ts';

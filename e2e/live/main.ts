@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { PAIR, Unusable } from '../pairs/options.ts';
+import { PAIR } from '../pairs/options.ts';
+import { command, Unusable, type readOptions } from '../stack/command.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { isTaken } from '../stack/process/ports.ts';
 import { choosePair } from './choose.ts';
@@ -31,22 +31,10 @@ Ctrl-C ends the page and the pair, and leaves nothing.
 const DEADLINE_MS = 1000; // B's own, in this repository
 const CALLS_PER_SECOND = 10;
 const OPEN_MS = 30_000; // what a browser has to start
+const OPTIONS = { ...PAIR, port: { type: 'string', default: '8090' }, open: { type: 'boolean' } } as const;
+type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
 // The buttons show commands in which this stands.
 process.env.COMPOSE_PROJECT_NAME ||= 'live';
-
-function readOptions() {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    if (process.argv.some((arg) => /^--isolate\b/.test(arg)))
-      throw new Unusable('--isolate is for grades alone; leave it out.');
-    const options = { ...PAIR, port: { ...text, default: '8090' }, open: flag, help: { ...flag, short: 'h' } };
-    return parseArgs({ options }).values;
-  } catch (error) {
-    if (error instanceof Unusable) throw error;
-    throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
-  }
-}
 
 /** By a file that leads to the link, for its owner alone: how a browser was started is no secret on a machine. */
 function open(link: string) {
@@ -64,9 +52,7 @@ function open(link: string) {
   browser.unref();
 }
 
-async function main() {
-  const options = readOptions();
-  if (options.help) return void process.stdout.write(HELP);
+async function main(options: Options) {
   const port = Number(options.port);
   if (!/^\d{1,5}$/.test(options.port) || port < 1 || port > 65535) {
     throw new Unusable(`--port is ${options.port}; it must be a whole number from 1 to 65535.`);
@@ -100,10 +86,4 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof Unusable)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await command(HELP, OPTIONS, main);

@@ -13,7 +13,8 @@ import { commandStack, type Command } from './commands.ts';
 import { prepareCompose, type Asked } from './containers/compose-file.ts';
 import { environmentOfDocker } from './environment.ts';
 import { isolatedStack } from './containers/isolated.ts';
-import { numberIn, path, Ungradable, Unusable, type PairOptions } from './options.ts';
+import { numberIn, path, Ungradable, type PairOptions } from './options.ts';
+import { Unusable } from '../stack/command.ts';
 import { setUp } from './setup.ts';
 
 /** The stack that the options name, once it has been set up. Throws an `Unusable` when there is none. */

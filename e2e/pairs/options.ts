@@ -1,14 +1,6 @@
 /** Which pair is meant, as options of a command. */
 import { resolve } from 'node:path';
-import { harmless } from '../stack/foreign-text.ts';
-
-/** There is nothing to grade, for a reason that the person at the keyboard can do something about. */
-export class Unusable extends Error {
-  /** The message may quote strangers: a terminal shows it, and a report keeps it. */
-  constructor(message: string) {
-    super(harmless(message));
-  }
-}
+import { Unusable } from '../stack/command.ts';
 
 /** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
 export class Ungradable extends Unusable {}

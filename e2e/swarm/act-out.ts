@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
 import { ROOT } from '../stack/paths.ts';
 import { tryFor } from '../stack/until.ts';
-import { sectionsOf, type Example } from '../docs/chapter.ts';
+import { examplesIn, type Example } from '../docs/page.ts';
 import { callAny, newReader, NODES, type Served } from './machines.ts';
 
 export const FOLDER = `${ROOT}e2e/swarm`;
-export const sections = sectionsOf(`${FOLDER}/README.md`);
+const examples = examplesIn(readFileSync(`${FOLDER}/README.md`, 'utf8'));
+export const sections = Object.groupBy(examples, ({ section }) => section) as Record<string, Example[]>;
 export const CALLS_PER_SECOND = Number(process.env.CALLS_PER_SECOND || 100);
 export const DEADLINE_MS = 1000;
 /** The sections in which calls are made, on the Bs of these nodes, and for how long after the last command if not for 3 s. */

@@ -1,7 +1,7 @@
-import { exec, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { promisify } from 'node:util';
+import { paste } from '../docs/shell.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
@@ -28,11 +28,22 @@ export async function newReader() {
   for (const [index, port] of ports.entries()) env[`NODE${index + 1}_PORT`] = String(port);
   const tags = ['service-a:1', 'service-a:2', 'service-a:3', 'service-a:bad', 'service-b:1', 'service-b:2'];
   const images = tags.map((tag) => `two-services/${tag}-${own}`);
-  const options = { cwd: ROOT, env, timeout: 240_000, maxBuffer: 256 * 1024 * 1024 };
-  const sh = async (script: string) => {
-    const { stdout } = await promisify(exec)(script, { ...options, shell: '/bin/bash' });
-    return stdout.trimEnd();
+  const options = { cwd: ROOT, env };
+  const shell = {
+    env,
+    own: (commands: string) => {
+      const tagged = commands
+        .replace(/(two-services\/service-[ab]):(\w+)/g, `$1:$2-${own}`)
+        .replace(/IMAGE_TAG=(\w+)/g, `IMAGE_TAG=$1-${own}`);
+      const there = ports.reduce(
+        (text, port, index) => text.replaceAll(`localhost:1808${index + 1}`, `localhost:${port}`),
+        tagged,
+      );
+      return `${FUNCTIONS}\n${there}`;
+    },
+    told: (printed: string) => printed.replaceAll(`-${own}`, ''),
   };
+  const sh = (script: string) => paste(script, { ...shell, own: (same) => same, told: (same) => same }, true);
 
   function remove() {
     const down = ['compose', '--file', MACHINES, 'down', '--volumes', '--timeout', '1'];
@@ -44,14 +55,7 @@ export async function newReader() {
 
   return {
     /** Runs a command of the chapter as it stands there, and resolves to what it printed. */
-    async run(command: string): Promise<string> {
-      let here = command
-        .replace(/(two-services\/service-[ab]):(\w+)/g, `$1:$2-${own}`)
-        .replace(/IMAGE_TAG=(\w+)/g, `IMAGE_TAG=$1-${own}`);
-      for (const [index, port] of ports.entries())
-        here = here.replaceAll(`localhost:1808${index + 1}`, `localhost:${port}`);
-      return (await sh(`${FUNCTIONS}\n${here}`)).replaceAll(`-${own}`, '');
-    },
+    run: (command: string) => paste(command, shell, true),
     sh,
     /** Where this host reaches the node's B without a proxy between, so that a refused connection is seen as one. */
     async addressOf(node: string): Promise<string> {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { readClass } from './class-file.ts';
-import { pairArguments, readOptions } from '../options.ts';
+import { readOptions } from '../../stack/command.ts';
+import { OPTIONS, pairArguments, withValues } from '../options.ts';
 
 const read = (text: string | Uint8Array) => readClass('class.csv', Buffer.from(text as string));
 
@@ -90,7 +91,7 @@ describe("A class's file", () => {
 
 describe('The options of a row', () => {
   const argumentsOf = (forAll: string[], ofRow: Record<string, string>) =>
-    pairArguments(readOptions(forAll), ofRow).filter((arg) => !/limit|timeout/.test(arg));
+    pairArguments(readOptions(OPTIONS, withValues(forAll)), ofRow).filter((arg) => !/limit|timeout/.test(arg));
 
   it('are its own, and for what it leaves out those for all', () => {
     const forAll = ['--a', 'x', '--b', 'y', '--isolate', 'python:3', '--a-dir', 'a'];

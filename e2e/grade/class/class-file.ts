@@ -2,7 +2,7 @@ import type { Result } from '../grade.ts';
 import type { Report } from '../report/report.ts';
 import { createHash } from 'node:crypto';
 import { parse, type CsvError } from 'csv-parse/sync';
-import { Unusable } from '../../pairs/options.ts';
+import { Unusable } from '../../stack/command.ts';
 import { PAIR_COLUMNS } from '../options.ts';
 
 /** What became of a row: its grade, or the reason why it has none. */

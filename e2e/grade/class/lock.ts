@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Unusable } from '../../pairs/options.ts';
+import { Unusable } from '../../stack/command.ts';
 
 const BUSY = 5; // SQLite's code
 

@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { ROOT } from './paths.ts';
+
+const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { scripts: Record<string, string> };
+const commands = Object.entries(scripts).filter(([, script]) => /^node .*e2e\/\w+\/main\.ts$/.test(script));
+
+describe('A command', () => {
+  const run = (script: string, ...args: string[]) =>
+    spawnSync('/bin/sh', ['-c', `${script} "$@"`, 'sh', ...args], { cwd: ROOT, encoding: 'utf8', timeout: 20_000 });
+
+  for (const [name, script] of commands) {
+    describe(`npm run ${name}`, () => {
+      it('says with --help what it does, how to run it, and does nothing', () => {
+        const { status, stdout, stderr } = run(script, '--help');
+        expect(stderr).to.equal('');
+        expect(stdout).to.match(new RegExp(`^[A-Z][^]*\\n  npm (?:run )?${name}`));
+        expect(status).to.equal(0);
+      });
+
+      it('says in one sentence that an option makes no sense', () => {
+        const { status, stdout, stderr } = run(script, '--no-such');
+        expect(stderr).to.equal("Unknown option '--no-such'; see --help.\n");
+        expect(stdout).to.equal('');
+        expect(status).to.equal(2);
+      });
+    });
+  }
+
+  it('is each script that has a main', () => {
+    expect(commands.map(([name]) => name)).to.have.members(['start', 'grade', 'live', 'bench', 'swarm', 'docs']);
+  });
+});
