@@ -5,7 +5,7 @@ import { killAtExit } from '../stack/process/at-exit.ts';
 import { isHealthy } from '../stack/health.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
-import { spawnService } from '../stack/process/processes.ts';
+import { spawnService } from '../stack/process/spawn-service.ts';
 import { hasProc, resourcesOf, type Resources } from '../stack/process/resources.ts';
 import { until } from '../stack/until.ts';
 

@@ -8,7 +8,7 @@ import { answersIn, conversationOf, plans, type Conversation, type Expected, typ
 import { callSteadily } from '../experiment/calls.ts';
 import { isHealthy } from '../stack/health.ts';
 import { get } from '../stack/http.ts';
-import { startProcesses } from '../stack/process/processes.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import type { Service, Stack } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
@@ -408,4 +408,4 @@ function flood(socket: Socket, echo: string) {
   socket.once('close', () => clearInterval(timer)).pause();
 }
 
-const resources = async (service: Service) => resourcesOf(await service.life());
+const resources = async (service: Service) => resourcesOf(String(service.pid));

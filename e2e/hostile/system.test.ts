@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { docker, startContainers, type ContainerService } from '../stack/docker/containers.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
-import { startProcesses } from '../stack/process/processes.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import { jsonLogs, type Service } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
@@ -83,7 +83,7 @@ describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its
   it('does not blame A, and serves again when it can', async () => {
     await using stack = await startProcesses();
     const call = callOf(stack.b);
-    const pid = await stack.b.life();
+    const pid = String(stack.b.pid);
     const { files } = await resourcesOf(pid);
     execFileSync('prlimit', ['--pid', pid, `--nofile=${files + 4}`]);
     const callers: Socket[] = [];

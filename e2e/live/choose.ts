@@ -4,7 +4,7 @@ import { stackOf } from '../pairs/choose.ts';
 import { dockerProblem, startContainers } from '../stack/docker/containers.ts';
 import { removeLeftovers } from '../stack/docker/owner.ts';
 import { freePort, isTaken } from '../stack/process/ports.ts';
-import { startProcesses } from '../stack/process/processes.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import type { FollowedStack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';

@@ -7,7 +7,7 @@ import { startContainers, type ContainerService } from '../stack/docker/containe
 import { callSteadily, type Call } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import { ROOT } from '../stack/paths.ts';
-import { startProcesses } from '../stack/process/processes.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import type { Resources } from '../stack/process/resources.ts';
 import { jsonLogs } from '../stack/service.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';

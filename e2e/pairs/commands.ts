@@ -1,12 +1,12 @@
 /** Anybody's pair as two commands of the shell. */
-import { resolve } from 'node:path';
+import { delimiter, dirname, resolve } from 'node:path';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Enclosed, isEnclosed } from '../stack/process/enclosure.ts';
 import { get } from '../stack/http.ts';
 import { untilUp } from '../stack/health.ts';
 import { listenerOn, ownersOf, portsOf } from '../stack/process/listeners.ts';
-import { STAND_IN } from '../stack/paths.ts';
+import { ROOT, STAND_IN } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { CONTROL_KEY, standInAt, type Followed, type FollowedStack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
@@ -22,6 +22,8 @@ export interface Command {
   command: string;
   dir: string;
   url: string;
+  /** Its environment; what strangers get unless it is given. */
+  env?: NodeJS.ProcessEnv;
 }
 
 class CommandService implements Followed {
@@ -140,14 +142,14 @@ class CommandService implements Followed {
 
 /**
  * Anybody's pair as two processes, neither of them started. Each is told its port as PORT, and B where A is as
- * SERVICE_A_URL; those that know it by heart need not look. Of the caller's environment they get only what is on a list.
+ * SERVICE_A_URL; those that know it by heart need not look.
  */
 export function commandStack(a: Command, b: Command): FollowedStack {
   const portOf = ({ url }: Command) => new URL(url).port;
   const service = (name: string, of: Command, more: Record<string, string>) => {
     const own = { PORT: portOf(of), ...more };
     // Python buffers what it prints where there is no terminal.
-    const env = { ...environment(), PYTHONUNBUFFERED: '1', ...own };
+    const env = { ...(of.env ?? environment()), PYTHONUNBUFFERED: '1', ...own };
     const variables = Object.entries(own).map(([name, value]) => `${name}=${quoted(value)} `);
     const typed = `${variables.join('')}sh -c ${quoted(of.command)}`;
     return new CommandService(name, of.url, typed, () => new Enclosed(of.command, { cwd: resolve(of.dir), env }));
@@ -180,4 +182,16 @@ export function commandStack(a: Command, b: Command): FollowedStack {
     down,
     [Symbol.asyncDispose]: down,
   };
+}
+
+/** This repository's services as two plain processes on free ports, started. `env` is added to the caller's environment. */
+export async function startProcesses(env: NodeJS.ProcessEnv = {}): Promise<FollowedStack> {
+  const own = { ...process.env, ...env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` };
+  const command = async (name: string) => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    return { command: `exec node ${name}/src/main.ts`, dir: ROOT, url, env: own };
+  };
+  const stack = commandStack(await command('service-a'), await command('service-b'));
+  await Promise.all([stack.a.start(), stack.b.start()]);
+  return stack;
 }

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { isHealthy } from '../stack/health.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
-import { spawnService } from '../stack/process/processes.ts';
+import { spawnService } from '../stack/process/spawn-service.ts';
 import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import { until } from '../stack/until.ts';
 

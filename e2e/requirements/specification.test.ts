@@ -15,7 +15,7 @@ import {
   withBothUp,
 } from './situations.ts';
 import { get } from '../stack/http.ts';
-import { startProcesses } from '../stack/process/processes.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import { isHealthy } from '../stack/health.ts';
 import { jsonLogs, type Stack } from '../stack/service.ts';
 import { until } from '../stack/until.ts';

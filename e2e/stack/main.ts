@@ -1,7 +1,7 @@
 /** `npm start`: both services as plain processes, until Ctrl-C. */
 import { command } from './command.ts';
 import { onceParentEnds } from './process/at-exit.ts';
-import { spawnService } from './process/processes.ts';
+import { spawnService } from './process/spawn-service.ts';
 
 const HELP = `Runs both services from their sources, A on port 8080 and B on port 8081, until Ctrl-C.
 
