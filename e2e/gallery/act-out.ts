@@ -1,4 +1,5 @@
 import { callSteadily, type Call } from '../experiment/calls.ts';
+import { outcomeOf } from '../picture/outcomes.ts';
 import { newProject } from '../stack/docker/containers.ts';
 import { get, type Answer } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
@@ -11,7 +12,7 @@ export interface ActedOut {
   /** What was pasted, block by block, and what each printed. */
   steps: { commands: string; output: string }[];
   /** For each call of the act: B's answer, how long it took, and B's log line. */
-  answers: { call: Expectation; status: number; json: any; ms: number; line: Record<string, any> }[];
+  answers: { call: Expectation; status: number; outcome: string; json: any; ms: number; line: Record<string, any> }[];
   /** Calls on B's `/health` from the first breaking command to the last one that fixes. */
   health: Call[];
   /** Calls on B while the breaking commands ran, if the act asks for them. */
@@ -51,7 +52,7 @@ async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
 
   for (const [index, call] of act.calls.entries()) {
     const breaks = [...(index === 0 ? act.breaks : []), ...(call.breaks ?? [])];
-    answers.push({ call, ...read(await paste([...breaks, ...ask(call.msg, `${anchorOf(act)}-${call.msg}`)])) });
+    answers.push({ call, ...read(await paste([...breaks, ...ask(call.msg, idOf(act, call))])) });
   }
 
   const [fixed, behindAMs] = await Promise.all([
@@ -72,6 +73,13 @@ async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
   };
 }
 
+/** The request's id; with the place of the call where several send the same. */
+function idOf(act: Act, call: Expectation): string {
+  const same = act.calls.filter(({ msg }) => msg === call.msg);
+  const place = same.length > 1 ? `-${same.indexOf(call) + 1}` : '';
+  return `${anchorOf(act)}-${call.msg}${place}`;
+}
+
 export const anchorOf = ({ title }: Act) => title.toLowerCase().replaceAll(' ', '-');
 
 /** One call on B, and its line in B's log. */
@@ -86,7 +94,9 @@ function ask(msg: string, id: string) {
 function read(printed: string) {
   const [, body, status, seconds, line] = /(.*)\n(\d+) in ([\d.]+) s\n(.*)$/.exec(printed) ?? [];
   if (!line) throw new Error(`The call and its log line are not what was printed: ${printed}`);
-  return { status: Number(status), json: JSON.parse(body!), ms: Number(seconds) * 1000, line: JSON.parse(line) };
+  const [answer, json] = [Number(status), JSON.parse(body!)];
+  const outcome = outcomeOf({ status: answer, reason: json.reason });
+  return { status: answer, outcome, json, ms: Number(seconds) * 1000, line: JSON.parse(line) };
 }
 
 /** From A's first 200 on its own port to B's first one, in milliseconds. */

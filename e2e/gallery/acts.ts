@@ -1,3 +1,6 @@
+import type { FAULTS } from '../experiment/faults.ts';
+import { BEHAVIOURS } from '../stack/stand-in.ts';
+
 /** One call while A is in the state that an act has brought about. */
 export interface Expectation {
   /** What makes A fail this call as it does, if the act's own commands don't. */
@@ -5,8 +8,8 @@ export interface Expectation {
   msg: string;
   /** What A does, as the end of a sentence that begins with "A". */
   what: string;
-  /** The reasons that B may give. */
-  reasons: string[];
+  /** What B may answer: `200`, or the reasons of its 503. */
+  outcomes: string[];
   /** The longest that B's answer may take, in milliseconds. */
   atMostMs: number;
 }
@@ -15,6 +18,8 @@ export interface Expectation {
 export interface Act {
   title: string;
   story: string;
+  /** What does the same on a pair of any kind, where one fault does; otherwise only this repository's pair can be told to. */
+  fault?: keyof typeof FAULTS;
   /** What it takes to begin with, apart from what the act before left. */
   prepares?: string[];
   breaks: string[];
@@ -32,20 +37,30 @@ const AT_DEADLINE_MS = 1250; // the deadline, B's 50 ms, and the rest for the me
 const CONTAINER_A = 'two-services-service-a-1';
 const IMAGE = 'node:26-trixie-slim';
 
-const hello = (what: string, reasons: string[], atMostMs: number): Expectation[] => [
-  { msg: 'hello', what, reasons, atMostMs },
+const hello = (what: string, outcomes: string[], atMostMs: number): Expectation[] => [
+  { msg: 'hello', what, outcomes, atMostMs },
 ];
+/** A call that the stand-in answers as its message says. */
+const does = (msg: string, outcome: string, atMostMs: number): Expectation => {
+  return { msg, what: BEHAVIOURS[msg]!.what, outcomes: [outcome], atMostMs };
+};
 const stop = 'docker compose stop service-a';
 const start = 'docker compose up --wait service-a';
 /** B uses a connection for at most a second; after this, it opens one that lasts through the next two calls. */
 const LET_CONNECTIONS_AGE = 'sleep 2';
 const listens = (container: string) =>
   `until docker inspect --format '{{.State.Health.Status}}' ${container} | grep --quiet --line-regexp healthy; do sleep 0.2; done`;
+const STAND_IN = [
+  `docker compose run --detach --rm --no-deps --use-aliases --name two-services-stand-in --volume "$PWD/e2e/stack/stand-in.ts:/stand-in.ts:ro" service-a node /stand-in.ts > /dev/null`,
+  listens('two-services-stand-in'),
+];
+const REMOVE_STAND_IN = 'docker rm --force two-services-stand-in > /dev/null';
 const SILENT_SERVER = "require('dgram').createSocket('udp4').bind(53)";
 
 export const acts: Act[] = [
   {
     title: 'Stopped',
+    fault: 'stop-a',
     story: 'A receives SIGTERM, finishes its requests and ends. Docker removes its name from the DNS.',
     breaks: [stop],
     calls: hello('is stopped', ['dns'], AT_ONCE_MS),
@@ -53,6 +68,7 @@ export const acts: Act[] = [
   },
   {
     title: 'Killed',
+    fault: 'kill-a',
     story: 'A receives SIGKILL and finishes nothing.',
     breaks: ['docker compose kill service-a'],
     calls: hello('is killed', ['dns'], AT_ONCE_MS),
@@ -67,6 +83,7 @@ export const acts: Act[] = [
   },
   {
     title: 'Paused',
+    fault: 'pause-a',
     story: "A's kernel accepts connections, and its process never answers on them.",
     breaks: ['docker compose pause service-a'],
     calls: hello('is paused', ['timeout'], AT_DEADLINE_MS),
@@ -74,6 +91,7 @@ export const acts: Act[] = [
   },
   {
     title: 'Cut off',
+    fault: 'cut-a',
     story:
       'A runs on without a network. B first uses the connection that it kept from the call before, on which nothing arrives any more (it keeps one for at most a second, hence the `sleep`). For the next call B needs a new connection, and A has no name.',
     breaks: [
@@ -85,15 +103,16 @@ export const acts: Act[] = [
       {
         msg: 'first',
         what: 'is cut off from a B with a connection to it',
-        reasons: ['timeout'],
+        outcomes: ['timeout'],
         atMostMs: AT_DEADLINE_MS,
       },
-      { msg: 'second', what: 'is still cut off', reasons: ['dns'], atMostMs: AT_ONCE_MS },
+      { msg: 'second', what: 'is still cut off', outcomes: ['dns'], atMostMs: AT_ONCE_MS },
     ],
     fixes: [`docker network connect --alias service-a two-services_default ${CONTAINER_A}`],
   },
   {
     title: 'Restarted',
+    fault: 'restart-a',
     story:
       'A finishes its requests, ends, and starts again. New calls meanwhile are refused or find no name. Rarely, one goes to an address that is just being removed, where nobody answers, or is reset because it waited to be accepted when A stopped listening. No call that A had accepted is lost.',
     breaks: ['docker compose restart service-a'],
@@ -139,42 +158,46 @@ export const acts: Act[] = [
   },
   {
     title: 'Misbehaving',
+    fault: 'replace-a',
     story:
       "A's name leads to something else, which does what `msg` asks of it (`e2e/stack/stand-in.ts`). When it resets a kept connection on its second use, no client can tell whether the request was received.",
     prepares: [
       'docker rm --force two-services-other two-services-silent-dns > /dev/null',
       'docker compose up --wait service-b',
     ],
-    breaks: [
-      stop,
-      `docker compose run --detach --rm --no-deps --use-aliases --name two-services-stand-in --volume "$PWD/e2e/stack/stand-in.ts:/stand-in.ts:ro" service-a node /stand-in.ts > /dev/null`,
-      listens('two-services-stand-in'),
-    ],
+    breaks: [stop, ...STAND_IN],
     calls: [
-      { msg: 'late', what: 'answers after three seconds', reasons: ['timeout'], atMostMs: AT_DEADLINE_MS },
-      { msg: 'trickle', what: 'answers a byte at a time', reasons: ['timeout'], atMostMs: AT_DEADLINE_MS },
-      { msg: 'error500', what: 'answers 500', reasons: ['bad_status'], atMostMs: AT_ONCE_MS },
-      { msg: 'redirect', what: 'redirects', reasons: ['bad_status'], atMostMs: AT_ONCE_MS },
-      { msg: 'plaintext', what: 'answers something that is not JSON', reasons: ['bad_body'], atMostMs: AT_ONCE_MS },
-      { msg: 'othershape', what: 'answers JSON of another shape', reasons: ['bad_body'], atMostMs: AT_ONCE_MS },
-      { msg: 'endless', what: 'never ends its answer', reasons: ['bad_body'], atMostMs: AT_DEADLINE_MS },
-      { msg: 'cutoff', what: 'ends its answer early', reasons: ['reset'], atMostMs: AT_ONCE_MS },
-      { msg: 'midreset', what: 'resets the connection within its answer', reasons: ['reset'], atMostMs: AT_ONCE_MS },
-      { msg: 'garbage', what: 'does not speak HTTP', reasons: ['bad_body'], atMostMs: AT_ONCE_MS },
-      {
-        msg: 'badchunk',
-        what: 'breaks the rules of HTTP within its answer',
-        reasons: ['bad_body'],
-        atMostMs: AT_ONCE_MS,
-      },
+      does('late', 'timeout', AT_DEADLINE_MS),
+      does('trickle', 'timeout', AT_DEADLINE_MS),
+      does('error500', 'bad_status', AT_ONCE_MS),
+      does('redirect', 'bad_status', AT_ONCE_MS),
+      does('plaintext', 'bad_body', AT_ONCE_MS),
+      does('othershape', 'bad_body', AT_ONCE_MS),
+      does('endless', 'bad_body', AT_DEADLINE_MS),
+      does('cutoff', 'reset', AT_ONCE_MS),
+      does('midreset', 'reset', AT_ONCE_MS),
+      does('garbage', 'bad_body', AT_ONCE_MS),
+      does('badchunk', 'bad_body', AT_ONCE_MS),
       {
         breaks: [LET_CONNECTIONS_AGE, "curl -s -o /dev/null 'localhost:8081/call-echo?msg=stale'"],
         msg: 'hello',
         what: 'resets the kept connection on its second use',
-        reasons: ['reset'],
+        outcomes: ['reset'],
         atMostMs: AT_ONCE_MS,
       },
     ],
-    fixes: ['docker rm --force two-services-stand-in > /dev/null', start],
+    fixes: [REMOVE_STAND_IN, start],
+  },
+  {
+    title: 'Slower and slower',
+    fault: 'replace-a',
+    story:
+      'A answers each call rightly, and 0.6 s later than the one before. B passes the echo on while it comes by the deadline.',
+    breaks: [stop, ...STAND_IN],
+    calls: [
+      { msg: 'slower', what: 'answers after 0.6 s', outcomes: ['200'], atMostMs: 600 + AT_ONCE_MS },
+      { msg: 'slower', what: 'answers after 1.2 s', outcomes: ['timeout'], atMostMs: AT_DEADLINE_MS },
+    ],
+    fixes: [REMOVE_STAND_IN, start],
   },
 ];

@@ -1,5 +1,6 @@
 /** Acts out every failure, and an outage under a steady stream of calls; writes the page and draws the picture. */
 import { writeFile } from 'node:fs/promises';
+import { nameOf } from '../picture/outcomes.ts';
 import { drawOutage } from '../experiment/outage.ts';
 import { ROOT } from '../stack/paths.ts';
 import { actOut, type ActedOut } from './act-out.ts';
@@ -12,9 +13,9 @@ const FOLDER = `${ROOT}e2e/gallery`;
 const actedOut: ActedOut[] = [];
 for await (const acted of actOut(acts)) {
   console.log(`The gallery: ${acted.act.title}`);
-  for (const { call, status, json } of acted.answers) {
-    if (call.reasons.includes(json.reason)) continue;
-    throw new Error(`When A ${call.what}, B answered ${status} ${json.reason ?? ''}: nothing was written.`);
+  for (const { call, outcome } of acted.answers) {
+    if (call.outcomes.includes(outcome)) continue;
+    throw new Error(`When A ${call.what}, B answered ${nameOf(outcome)}: nothing was written.`);
   }
   actedOut.push(acted);
 }

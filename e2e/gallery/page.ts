@@ -30,15 +30,15 @@ function overview(acts: ActedOut[]): string {
       const reasons = act.meanwhile.map((reason) => `\`${reason}\``).join(' or ');
       return [[link, 'is restarting', reasons, inMs(slowest(meanwhile)), back]];
     }
-    return answers.map(({ call, json, ms }, row) => [
+    return answers.map(({ call, outcome, ms }, row) => [
       row === 0 ? link : '',
       call.what,
-      `\`${json.reason}\``,
+      `\`${outcome}\``,
       inMs(ms),
       row === answers.length - 1 ? back : '',
     ]);
   });
-  return table([['act', 'A …', '`reason`', 'B answers after', 'B after A'], ...rows]);
+  return table([['act', 'A …', 'B answers', 'after', 'B after A'], ...rows]);
 }
 
 const inMs = (ms: number) => `${Math.round(ms)} ms`;

@@ -3,12 +3,16 @@ import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { getContainerRuntimeClient } from 'testcontainers';
+import { FAULTS, type ContainerNames } from '../experiment/faults.ts';
+import type { Name } from '../experiment/history.ts';
 import { docker, type ContainerService } from '../stack/docker/containers.ts';
+import { OWNER, OWNER_LABEL } from '../stack/docker/owner.ts';
 import { ROOT } from '../stack/paths.ts';
-import type { StandIn, Stack } from '../stack/service.ts';
+import { tied } from '../stack/process/enclosure.ts';
+import type { Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
+import { until } from '../stack/until.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';
-import type { Name } from './protocol.ts';
 
 const LABEL = 'com.docker.compose';
 const EVENTS = ['start', 'die', 'pause', 'unpause', 'destroy', 'connect', 'disconnect'];
@@ -37,10 +41,11 @@ export async function containerControls(
   const ids: Record<Name, string> = { a: await stack.a.id(), b: await stack.b.id() };
   let networks = Object.keys(await stack.a.names());
   const containerOfA = (await stack.a.inspect('{{.Name}}')).slice(1);
-  const compose = (command: string, name: Name) =>
-    `docker compose -p ${quoted(project)} ${command} ${quoted(names[name])}`;
-
-  let standIn: StandIn | undefined;
+  const aliases = await stack.a.names();
+  const port = stack.a.port;
+  const standIn = `${project}-stand-in`;
+  const labels = [`${LABEL}.project=${project}`, `${OWNER_LABEL}=${OWNER}`];
+  const options = `${labels.map((label) => `--label ${quoted(label)}`).join(' ')} --env PORT=${port}`;
 
   async function sight(name: Name): Promise<Sight> {
     const { Id, State, NetworkSettings } = await dockerode.getContainer(ids[name]).inspect();
@@ -113,33 +118,17 @@ export async function containerControls(
     });
   }
 
-  function commands(behaviour: string) {
-    const node = `node --input-type=module-typescript --eval "$(cat e2e/stack/stand-in.ts)"`;
-    const all = networks.map(quoted);
-    const standIn = quoted(`${project}-stand-in`);
-    const [mark, alias, container] = [`${LABEL}.project=${project}`, names.a, containerOfA].map(quoted);
-    return {
-      'stop-a': compose('stop', 'a'),
-      'start-a': compose('start', 'a'),
-      'pause-a': compose('pause', 'a'),
-      'resume-a': compose('unpause', 'a'),
-      'kill-a': compose('kill', 'a'),
-      'restart-a': compose('restart', 'a'),
-      'cut-a': all.map((network) => `docker network disconnect ${network} ${container}`).join(' && '),
-      'reconnect-a': all
-        .map((network) => `docker network connect --alias ${alias} ${network} ${container}`)
-        .join(' && '),
-      'replace-a': `${compose('kill', 'a')}; docker run --detach --name ${standIn} --label ${mark} --network ${all[0]} --network-alias ${alias} --env PORT=8080 --env BEHAVIOUR=${behaviour} node:26-trixie-slim ${node}`,
-      'put-back-a': `docker rm --force ${standIn}; ${compose('start', 'a')}`,
-      'stop-b': compose('stop', 'b'),
-      'start-b': compose('start', 'b'),
-      'kill-b': compose('kill', 'b'),
-    };
-  }
-
-  async function each(list: string[], command: (network: string) => string[]) {
-    for (const network of list) await docker(['network', ...command(network)]);
-  }
+  const networkOf = (name: string): ContainerNames['networks'][number] => {
+    return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).map(quoted) };
+  };
+  const command = (fault: string, behaviour: string) =>
+    FAULTS[fault]?.containers?.(
+      {
+        ...{ compose: stack.a.command, a: quoted(names.a), b: quoted(names.b), container: quoted(containerOfA) },
+        ...{ networks: networks.map(networkOf), standIn: quoted(standIn), options },
+      },
+      behaviour,
+    );
 
   const controls: Controls = {
     stack,
@@ -148,39 +137,44 @@ export async function containerControls(
     look,
     watch,
     follow,
-    commands,
-    cut: () => each(networks, (network) => ['disconnect', network, containerOfA]),
-    reconnect: () => each(networks, (network) => ['connect', '--alias', names.a, network, containerOfA]),
-    async replace(behaviour) {
-      standIn = await stack.replaceA(behaviour);
+    command,
+    async run(fault, behaviour) {
+      await type(command(fault, behaviour)!);
+      const { target, during } = FAULTS[fault]!;
+      if (fault === 'replace-a') await until('the stand-in for service A', () => isListening(standIn, port));
+      else if (during === 'starting') await stack[target].start(); // which has been started, and is waited for
     },
-    async putBack() {
-      await standIn?.putBack();
-    },
-    restart: () => docker(['compose', '-p', project, 'restart', names.a]),
   };
   if (!own) return controls;
-  // The ports may be others than the gallery's, too.
-  const ownName = (command: string) =>
-    command
-      .replaceAll(GALLERY_NAME, project)
-      .replaceAll('localhost:8080', `localhost:${new URL(stack.a.url).port}`)
-      .replaceAll('localhost:8081', `localhost:${new URL(stack.b.url).port}`);
+  const variables = Object.entries(own).filter(([name, value]) => value !== process.env[name]);
+  const settings = variables.map(([name, value]) => `${name}=${quoted(value!)}`).join(' ');
   return {
     ...controls,
-    own: ownName,
-    async type(command) {
-      const shell = spawn('bash', ['-c', ownName(command)], {
-        cwd: ROOT,
-        env: { ...process.env, ...own },
-        timeout: TYPE_MS,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      const [out, err] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
-      if (shell.exitCode !== 0) throw new Error(err.trim().split('\n').at(-1));
-      return out.trim();
-    },
+    // The ports may be others than the gallery's, too.
+    own: (commands) =>
+      `export ${settings}\n${commands
+        .replaceAll(GALLERY_NAME, project)
+        .replaceAll('localhost:8080', `localhost:${new URL(stack.a.url).port}`)
+        .replaceAll('localhost:8081', `localhost:${new URL(stack.b.url).port}`)}`,
+    type,
   };
+}
+
+/** Types commands into a shell in the repository's folder. Rejects with the last line of its error output when it fails. */
+async function type(command: string): Promise<string> {
+  const shell = spawn(...tied('bash', ['-c', command]), { cwd: ROOT, timeout: TYPE_MS });
+  shell.stdin.end();
+  const [out, err] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
+  if (shell.exitCode !== 0) throw new Error(err.trim().split('\n').at(-1));
+  return out.trim();
+}
+
+async function isListening(container: string, port: number): Promise<boolean> {
+  const look = `require('net').connect(${port}).on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;
+  return docker(['exec', container, 'node', '--eval', look]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Keeps a stream open: opens it again, a moment later, whenever it ends or cannot be had. Returns how to end that. */

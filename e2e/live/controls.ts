@@ -1,5 +1,5 @@
 import type { Stack } from '../stack/service.ts';
-import type { Name } from './protocol.ts';
+import type { Name } from '../experiment/history.ts';
 
 /** How one service stands right now, as its engine or system sees it. */
 export interface Sight {
@@ -27,19 +27,14 @@ export interface Controls {
   watch(onChange: (at: number) => void): () => void;
   /** Hands over each line that the service writes from now on, over all its lives. Returns how to end that. */
   follow(name: Name, onLine: (line: string) => void): () => void;
-  /** What each action runs at present; those that are absent cannot be done here. */
-  commands(behaviour: string): Record<string, string>;
-  cut(): Promise<unknown>;
-  reconnect(): Promise<unknown>;
-  restart(): Promise<unknown>;
-  /** Kills A and lets a stand-in answer in its place: one that misbehaves, or one that does what each message says. */
-  replace(behaviour?: string): Promise<unknown>;
-  /** Resolves once A answers again. */
-  putBack(): Promise<unknown>;
-  /** Types a command of the gallery's, where this is the pair that the gallery is about. Resolves once it has ended. */
+  /** What a fault runs at present, fit to be typed; undefined when it cannot be done here. */
+  command(fault: string, behaviour: string): string | undefined;
+  /** Does it. Resolves once its effect is there. */
+  run(fault: string, behaviour: string): Promise<unknown>;
+  /** Types commands, where this is the pair that the gallery is about. Resolves once they have ended. */
   type?(command: string): Promise<string>;
-  /** The command as it is typed here, with this pair's own names. */
-  own?(command: string): string;
+  /** The gallery's commands as they are typed here: with this pair's own names, and with the variables that they need. */
+  own?(commands: string): string;
 }
 
 /** Splits what is written to it into lines, none of which grows without bound. */

@@ -4,24 +4,16 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { askB, Caller, type Call } from '../experiment/calls.ts';
+import { FAULTS } from '../experiment/faults.ts';
 import { LogLines } from '../experiment/log-lines.ts';
 import { get } from '../stack/http.ts';
 import { quoted } from '../stack/shell.ts';
-import { ACTIONS, Refused } from './actions.ts';
-import { BEHAVIOURS } from './behaviours.ts';
+import { BEHAVIOURS } from '../stack/stand-in.ts';
 import { explain } from './explain.ts';
 import type { Controls, Sight } from './controls.ts';
-import {
-  MAX_CALLS,
-  type Band,
-  type CallView,
-  type Dot,
-  type Entry,
-  type Name,
-  type ServiceView,
-  type View,
-} from './protocol.ts';
-import { Tour } from './tour.ts';
+import { MAX_CALLS, type Band, type CallView, type Dot, type Entry, type ServiceView, type View } from './protocol.ts';
+import type { Name } from '../experiment/history.ts';
+import { Refused, Tour } from './tour.ts';
 
 const HEALTH_EVERY_MS = 1000;
 const HEALTH_STARTING_MS = 100;
@@ -168,7 +160,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const state = this.#starting === name ? 'starting' : this.#state(name);
     const cut = this.#isOut[name] && (state === 'running' || state === 'starting') ? 'cut off from the network' : '';
     const port = new URL(url).port || '80';
-    const said = { replaced: BEHAVIOURS[this.#behaviour]!, stopped: note }[state as string] ?? '';
+    const said = { replaced: WHAT_IT_DOES[this.#behaviour]!, stopped: note }[state as string] ?? '';
     return { state, note: cut || said, port, health: this.#health[name], isCutOff };
   }
 
@@ -193,15 +185,15 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     this.emit('change');
   }
 
-  /** Does one of the actions. Rejects with a `Refused` while another is done, and when it makes no sense now. */
+  /** Does one of the faults. Rejects with a `Refused` while another is done, and when it makes no sense now. */
   async act(id: string, behaviour = this.#behaviour) {
-    const action = ACTIONS.find((action) => action.id === id);
-    const command = this.controls.commands(behaviour)[id];
-    if (!action || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such action.');
+    const fault = Object.hasOwn(FAULTS, id) && FAULTS[id];
+    const command = this.controls.command(id, behaviour);
+    if (!fault || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such action.');
     if (this.tour.isRunning || this.tour.isInAct) throw new Refused('The tour is at work on A; leave it first.');
-    if (!action.isPossible(this.#service(action.target))) throw new Refused(`${action.label} makes no sense now.`);
+    if (!fault.isPossible(this.#service(fault.target))) throw new Refused(`${fault.label} makes no sense now.`);
     this.#behaviour = behaviour;
-    await this.run(command, () => action.run(this.controls, behaviour), action.isStart && action.target);
+    await this.force(id, behaviour);
   }
 
   /** Brings both services back from whatever was done to them by actions. */
@@ -214,11 +206,11 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     if (b.state === 'stopped') await this.force('start-b');
   }
 
-  /** Does an action whether or not it makes sense now. */
-  async force(id: string) {
-    const action = ACTIONS.find((action) => action.id === id)!;
-    const work = () => action.run(this.controls, '');
-    await this.run(this.controls.commands('')[id]!, work, action.isStart && action.target);
+  /** Does a fault whether or not it makes sense now. */
+  async force(id: string, behaviour = '') {
+    const { target, during } = FAULTS[id]!;
+    const work = () => this.controls.run(id, behaviour);
+    await this.run(this.controls.command(id, behaviour)!, work, during === 'starting' ? target : undefined);
   }
 
   /**
@@ -258,7 +250,6 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
   view(): View {
     const services = { a: this.#service('a'), b: this.#service('b') };
-    const commands = this.controls.commands(this.#behaviour);
     const { isOwn, deadlineMs } = this.settings;
     const isFree = !this.#busy && !this.tour.isRunning && !this.tour.isInAct;
     return {
@@ -268,11 +259,12 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       isOwn,
       deadlineMs,
       services,
-      actions: ACTIONS.filter(({ id }) => commands[id]).map(({ id, label, target, isStart = false, ...action }) => {
-        const isPossible = isFree && action.isPossible(services[target]);
-        return { id, label, target, command: commands[id]!, isStart, isPossible };
+      actions: Object.entries(FAULTS).flatMap(([id, { label, target, during, isPossible }]) => {
+        const command = this.controls.command(id, this.#behaviour);
+        const action = { id, label, target, isStart: during === 'starting' };
+        return command ? [{ ...action, command, isPossible: isFree && isPossible(services[target]) }] : [];
       }),
-      behaviours: BEHAVIOURS,
+      behaviours: WHAT_IT_DOES,
       behaviour: this.#behaviour,
       busy: this.#busy,
       callsPerSecond: this.caller.perSecond,
@@ -317,6 +309,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   }
 }
 
+/** What the stand-in does, as the end of a sentence that begins with "A". */
+const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
 const NAMES = { stopped: 'A stopped', starting: 'A starts', paused: 'A paused', replaced: 'A replaced' };
 
 function silence({ name, code }: NodeJS.ErrnoException): string {

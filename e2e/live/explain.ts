@@ -1,6 +1,7 @@
 import { OUTCOMES } from '../picture/outcomes.ts';
 import type { Call } from '../experiment/calls.ts';
-import type { CallView, Name } from './protocol.ts';
+import type { Name } from '../experiment/history.ts';
+import type { CallView } from './protocol.ts';
 
 type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
 

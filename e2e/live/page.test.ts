@@ -10,7 +10,7 @@ import * as prettier from 'prettier';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { acts } from '../gallery/acts.ts';
 import { docker } from '../stack/docker/containers.ts';
-import { OUTCOME_NAMES } from '../picture/outcomes.ts';
+import { OUTCOME_NAMES, OUTCOMES } from '../picture/outcomes.ts';
 import { COLOURS } from '../picture/picture.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { ROOT } from '../stack/paths.ts';
@@ -608,14 +608,14 @@ describeInBrowser('The live page', function () {
       const measured = (what: string) => Number(new RegExp(`\\| ${what} +\\|[^|]+\\| (\\d+) ms`).exec(gallery)![1]);
       const questions = acts.flatMap(({ title, calls, meanwhile = [] }) => {
         if (calls.length === 0) return [{ title, reason: meanwhile[0]!, wait: 'at once' }];
-        return calls.map(({ what, reasons }) => ({ title, reason: reasons[0]!, wait: waitOf(measured(what)) }));
+        return calls.map(({ what, outcomes }) => ({ title, reason: outcomes[0]!, wait: waitOf(measured(what)) }));
       });
       await press('Start the tour');
       const verdicts = [];
       for (const [index, { title, reason, wait }] of questions.entries()) {
         await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
         expect(await body.getByRole('heading').innerText()).to.match(new RegExp(`^${title}: `));
-        await body.getByRole('radio', { name: new RegExp(`^503 ${reason}:`) }).check();
+        await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning }).check();
         await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
         await press('Run it');
         verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Not so/).innerText()}`);

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { FAULTS } from '../experiment/faults.ts';
+import type { Name } from '../experiment/history.ts';
 import { ownersOf } from '../stack/process/listeners.ts';
 import { hasProc } from '../stack/process/resources.ts';
 import type { FollowedStack, Service, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';
-import type { Name } from './protocol.ts';
 
 const LOOK_EVERY_MS = 300;
 const END_MS = 10_000;
@@ -73,6 +74,30 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
   }
 
   const services = { a: service('a'), b: service('b') };
+  const { a, b } = services;
+  const portOfA = new URL(stack.a.url).port;
+  /** What is typed would run in the foreground, and would not know when it is done. */
+  const acts: Record<string, (behaviour: string) => Promise<unknown>> = {
+    'stop-a': () => a.stop(),
+    'start-a': () => a.start(),
+    'pause-a': () => a.pause(),
+    'resume-a': () => a.resume(),
+    'kill-a': () => a.kill(),
+    'restart-a': () => a.stop().then(() => a.start()),
+    async 'replace-a'(behaviour) {
+      await a.kill();
+      standIn = await stack.replaceA(behaviour);
+    },
+    async 'put-back-a'() {
+      await end('a', 'SIGKILL');
+      const [putBack, start] = [standIn?.putBack, stack.a.start.bind(stack.a)];
+      standIn = undefined;
+      await (putBack ?? start)();
+    },
+    'stop-b': () => b.stop(),
+    'start-b': () => b.start(),
+    'kill-b': () => b.kill(),
+  };
 
   return {
     stack: { ...stack, ...services },
@@ -87,34 +112,9 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
       return () => clearInterval(timer);
     },
     follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
-    commands: (behaviour) => ({
-      'stop-a': kill('TERM', 'a'),
-      'start-a': starts.a,
-      'pause-a': kill('STOP', 'a'),
-      'resume-a': kill('CONT', 'a'),
-      'kill-a': kill('KILL', 'a'),
-      'restart-a': `${kill('TERM', 'a')}; ${starts.a}`,
-      'replace-a': `${kill('KILL', 'a')}; PORT=${new URL(stack.a.url).port} BEHAVIOUR=${behaviour} npx node e2e/stack/stand-in.ts`,
-      'put-back-a': `${kill('KILL', 'a')}; ${starts.a}`,
-      'stop-b': kill('TERM', 'b'),
-      'start-b': starts.b,
-      'kill-b': kill('KILL', 'b'),
-    }),
-    async cut() {},
-    async reconnect() {},
-    async replace(behaviour) {
-      await services.a.kill();
-      standIn = await stack.replaceA(behaviour);
-    },
-    async putBack() {
-      await end('a', 'SIGKILL');
-      const [putBack, start] = [standIn?.putBack, stack.a.start.bind(stack.a)];
-      standIn = undefined;
-      await (putBack ?? start)();
-    },
-    async restart() {
-      await services.a.stop();
-      await services.a.start();
+    command: (fault, behaviour) => FAULTS[fault]?.processes?.({ kill, start: starts, port: portOfA }, behaviour),
+    async run(fault, behaviour) {
+      await acts[fault]!(behaviour);
     },
   };
 }

@@ -1,11 +1,12 @@
 /** What the server and the page say to each other: the types, and the few numbers that both need. */
 
-export type Name = 'a' | 'b';
-export type State = 'running' | 'starting' | 'paused' | 'stopped' | 'replaced';
+import type { Seen } from '../experiment/faults.ts';
+import type { Name } from '../experiment/history.ts';
+import type { Band as BandColour } from '../picture/states.ts';
 
 /** One service as the page shows it. */
 export interface ServiceView {
-  state: State;
+  state: Seen['state'];
   /** What else is to be said of it, such as its exit code; often empty. */
   note: string;
   port: string;
@@ -27,7 +28,7 @@ export interface ActionView {
 /** A stretch of time in which A did not simply run; still going on when `to` is absent. Times in milliseconds since 1970. */
 export interface Band {
   name: string;
-  colour: 'stopped' | 'starting' | 'paused' | 'replaced';
+  colour: BandColour;
   from: number;
   to?: number;
 }

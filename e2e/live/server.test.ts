@@ -15,9 +15,8 @@ import Koa from 'koa';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
-import { Refused } from './actions.ts';
+import { Refused } from './tour.ts';
 import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
-import { BEHAVIOURS } from './behaviours.ts';
 import type { Experiment } from './experiment.ts';
 import { LogLines } from '../experiment/log-lines.ts';
 import type { Dot } from './protocol.ts';
@@ -375,13 +374,6 @@ describe('A page that reads slowly', () => {
 });
 
 describe('What the live page knows', () => {
-  it("has each behaviour of the stand-in, by the stand-in's own name", () => {
-    const source = readFileSync(`${ROOT}e2e/stack/stand-in.ts`, 'utf8');
-    const table = source.slice(source.indexOf('const behaviours'), source.indexOf('\nfunction answer'));
-    const names = [...table.matchAll(/^ {2}(\w+)(?:\(|:)/gm)].map(([, name]) => name);
-    expect(names).to.have.members(Object.keys(BEHAVIOURS));
-  });
-
   it('has pictures for the README that load quickly, which stay as they are where there is no browser', async () => {
     const pictures = ['light', 'dark'].map((theme) => `e2e/live/live-${theme}.png`);
     const files = () => pictures.map((file) => readFileSync(`${ROOT}${file}`));

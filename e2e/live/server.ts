@@ -9,7 +9,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { STYLE } from '../picture/picture.ts';
 import { harmless } from '../stack/foreign-text.ts';
 import { ROOT } from '../stack/paths.ts';
-import { Refused } from './actions.ts';
+import { Refused } from './tour.ts';
 import type { Experiment } from './experiment.ts';
 import { MAX_RATE, type Dot } from './protocol.ts';
 import { drawTimeline } from './timeline.ts';
@@ -32,6 +32,8 @@ const MODULES = [
   'e2e/live/page/tour.ts',
   'e2e/live/protocol.ts',
   'e2e/picture/picture.ts',
+  'e2e/picture/outcomes.ts',
+  'e2e/picture/states.ts',
 ];
 
 const PAGE = readFileSync(`${LIVE}page/page.html`, 'utf8').replaceAll('\r\n', '\n'); // as a browser hashes its script

@@ -1,24 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acts, type Act, type Expectation } from '../gallery/acts.ts';
+import { FAULTS } from '../experiment/faults.ts';
 import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { callSteadily, slowest, type Call, type Caller } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
-import { Refused } from './actions.ts';
 import type { Controls } from './controls.ts';
 import { WAITS, waitOf, type Prediction, type Question, type TourView, type Verdict } from './protocol.ts';
 
-/** The acts that a pair of any kind can play, by their titles: the actions that break A, and those that fix it. */
-const PLAYED_BY_ACTIONS: Record<string, { breaks: string[]; fixes: string[] }> = {
-  Stopped: { breaks: ['stop-a'], fixes: ['start-a'] },
-  Killed: { breaks: ['kill-a'], fixes: ['start-a'] },
-  Paused: { breaks: ['pause-a'], fixes: ['resume-a'] },
-  'Cut off': { breaks: ['cut-a'], fixes: ['reconnect-a'] },
-  Restarted: { breaks: ['restart-a'], fixes: [] },
-  Misbehaving: { breaks: ['replace-a'], fixes: ['put-back-a'] },
-};
 const MEANWHILE_PER_SECOND = 20;
 const HEALTH_PER_SECOND = 20;
 const RECOVERY_MS = 20_000;
+
+/** Something else is being done to the pair, or this cannot be done now. */
+export class Refused extends Error {}
 
 interface Step {
   act: Act;
@@ -54,9 +48,8 @@ export class Tour {
 
   constructor(experiment: Stage) {
     this.#experiment = experiment;
-    const { type, commands } = experiment.controls;
-    const can = commands('');
-    this.#acts = acts.filter(({ title }) => type || PLAYED_BY_ACTIONS[title]?.breaks.every((id) => can[id]));
+    const { type, command } = experiment.controls;
+    this.#acts = acts.filter(({ fault }) => type || (fault && command(fault, '')));
     this.#steps = this.#acts.flatMap((act): Step[] => {
       if (act.calls.length === 0) return [{ act, isFirst: true, isLast: true }];
       const last = act.calls.length - 1;
@@ -78,23 +71,18 @@ export class Tour {
   }
 
   #question({ act, call, isFirst }: Step): Question {
-    const commands = [...(isFirst ? this.#breaks(act) : []), ...(call?.breaks ?? []).map(this.#own)];
+    const { type, own, command } = this.#experiment.controls;
+    const { prepares = [], breaks, fault } = act;
+    const typed = [...(isFirst ? [...prepares, ...breaks] : []), ...(call?.breaks ?? [])];
+    const commands =
+      type && own ? (typed.length > 0 ? [own(typed.join('\n'))] : []) : isFirst ? [command(fault!, '')!] : [];
     return {
       act: act.title,
-      story: this.#experiment.controls.type ? act.story : `In the gallery, over containers: ${act.story}`,
+      story: type ? act.story : `In the gallery, over containers: ${act.story}`,
       commands,
       what: call?.what ?? 'is restarted, and B is called meanwhile',
     };
   }
-
-  #breaks({ title, prepares = [], breaks }: Act): string[] {
-    const { type, commands } = this.#experiment.controls;
-    if (type) return [...prepares, ...breaks].map(this.#own);
-    const can = commands('');
-    return PLAYED_BY_ACTIONS[title]!.breaks.map((id) => can[id]!);
-  }
-
-  #own = (command: string) => this.#experiment.controls.own?.(command) ?? command;
 
   /** Begins again from the first question, with A and B running. */
   async start() {
@@ -116,7 +104,7 @@ export class Tour {
       if (step.isFirst && !this.#experiment.controls.type) await this.#restore(); // the gallery's acts build on each other
       this.#experiment.caller.isResting = true;
       this.isInAct = true;
-      if (step.isFirst) await this.#do(step.act.prepares ?? [], []);
+      if (step.isFirst) await this.#do(step.act.prepares ?? []);
       const [calls, delayMs] = step.call ? await this.#one(step, step.call) : await this.#meanwhile(step);
       this.#verdicts.push(verdictOf(step, calls, delayMs, predicted));
       if (step.isLast) await this.#fix(step.act);
@@ -152,8 +140,8 @@ export class Tour {
 
   async #one({ act, isFirst }: Step, call: Expectation): Promise<[Call[], delayMs: number]> {
     if (isFirst) await this.#experiment.caller.send('before'); // B has a connection to A, as after any other call
-    if (isFirst) await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
-    if (call.breaks) await this.#do(call.breaks, []);
+    if (isFirst) await this.#do(act.breaks, act.fault);
+    if (call.breaks) await this.#do(call.breaks);
     using health = this.#askHealth();
     const made = await this.#experiment.caller.send(call.msg);
     return [[made], this.#delay(await health.stop())];
@@ -167,7 +155,7 @@ export class Tour {
       made.push(caller.send('meanwhile'));
       return made.at(-1)!;
     });
-    await this.#do(act.breaks, PLAYED_BY_ACTIONS[act.title]?.breaks ?? []);
+    await this.#do(act.breaks, act.fault);
     await steady.stop();
     return [await Promise.all(made), this.#delay(await health.stop())];
   }
@@ -182,36 +170,40 @@ export class Tour {
   }
 
   async #fix(act: Act) {
-    await this.#do(act.fixes, PLAYED_BY_ACTIONS[act.title]?.fixes ?? []);
+    await this.#do(act.fixes, act.fault && FAULTS[act.fault]!.undoneBy);
     const end = performance.now() + RECOVERY_MS;
     while ((await this.#experiment.caller.send('back')).outcome !== '200' && performance.now() < end) await sleep(200);
     this.isInAct = false;
   }
 
-  /** By the gallery's own commands where this is its pair; else by the page's actions, and calls in the place of curl's. */
-  async #do(commands: string[], actions: string[]) {
+  async #type(commands: string) {
     const { type, own } = this.#experiment.controls;
-    if (type && own) {
+    const shown = own!(commands);
+    await this.#experiment.run(shown, () => type!(shown));
+  }
+
+  /** By the gallery's own commands where this is its pair; else by the page's actions, and calls in the place of curl's. */
+  async #do(commands: string[], fault?: string) {
+    if (this.#experiment.controls.type) {
       const typed = commands.join('\n');
-      if (typed) await this.#experiment.run(own(typed), () => type(typed));
+      if (typed) await this.#type(typed);
       return;
     }
     for (const command of commands) {
       const [, msg] = /^curl .*msg=(\w+)/.exec(command) ?? [];
       if (msg) await this.#experiment.caller.send(msg);
     }
-    for (const id of actions) await this.#experiment.force(id);
+    if (fault) await this.#experiment.force(fault);
   }
 
   /** Brings A and B back to where the first act begins, whatever was done to them. */
   async #restore() {
-    const { type, own } = this.#experiment.controls;
     await this.#experiment.restore();
-    if (type && own) {
+    if (this.#experiment.controls.type) {
       const typedInActs = acts.flatMap(({ prepares = [], breaks }) => [...prepares, ...breaks]);
       const left = typedInActs.flatMap((command) => /--name (\S+)/.exec(command)?.[1] ?? []);
       const typed = `docker rm --force ${left.join(' ')}\ndocker compose up --wait`;
-      await this.#experiment.run(own(typed), () => type(typed));
+      await this.#type(typed);
     }
     const end = performance.now() + RECOVERY_MS;
     while (!this.#experiment.isRunning() && performance.now() < end) await sleep(50);

@@ -54,41 +54,85 @@ function trickle(socket: Socket, answer: string, atOnce: number) {
   drip(socket, 50, () => answer[sent++] ?? '');
 }
 
-/** Named after what A does; each gets the connection once a whole request has come, and its message. */
-const behaviours: Record<string, (socket: Socket, msg: string) => void> = {
-  silence: () => {},
-  trickle: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 0),
-  trickledbody: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 150),
-  halfheaders: (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: appl'),
-  halfbody: (socket, msg) => socket.write(http('200 OK', echo(msg)).slice(0, -6)),
-  endless(socket) {
-    socket.write(
-      'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"echo":\r\n',
-    );
-    drip(socket, 20, () => `2000\r\n${' '.repeat(0x2000)}\r\n`); // slow enough for a B that keeps it all
+interface Behaviour {
+  /** The end of a sentence that begins with "A". */
+  what: string;
+  /** Gets the connection once a whole request has come, and its message. */
+  act: (socket: Socket, msg: string) => void;
+}
+
+let slowerMs = 0;
+
+export const BEHAVIOURS: Record<string, Behaviour> = {
+  late: {
+    what: 'answers after three seconds',
+    act: (socket, msg) => setTimeout(() => socket.end(http('200 OK', echo(msg))), 3000),
   },
-  cutoff: (socket, msg) => socket.end(http('200 OK', echo(msg)).slice(0, -6)),
-  reset: (socket) => socket.resetAndDestroy(),
-  hangup: (socket) => socket.end(),
-  error500: (socket, msg) => socket.end(http('500 Internal Server Error', echo(msg))),
-  error404: (socket, msg) => socket.end(http('404 Not Found', echo(msg))),
-  redirect: (socket, msg) => socket.end(http('302 Found', echo(msg), `${JSON_TYPE}Location: /sign-in\r\n`)),
-  plaintext: (socket) => socket.end(http('200 OK', 'hello', 'Content-Type: text/plain\r\n')),
-  page: (socket) => socket.end(http('200 OK', PAGE, HTML)),
-  nothing: (socket) => socket.end(http('200 OK', '')),
-  othershape: (socket) => socket.end(json({ nothing: 'of the kind' })),
-  nullbody: (socket) => socket.end(json(null)),
-  late: (socket, msg) => setTimeout(() => socket.end(http('200 OK', echo(msg))), 3000),
-  garbage: (socket) => socket.end('220 not HTTP at all\r\n\r\n'),
-  badchunk: (socket) =>
-    socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'),
-  midreset(socket, msg) {
-    socket.write(http('200 OK', echo(msg)).slice(0, -6), () => setTimeout(() => socket.resetAndDestroy(), 20));
+  silence: { what: 'never answers', act: () => {} },
+  trickle: {
+    what: 'answers a byte at a time',
+    act: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 0),
   },
-  /** Answers and keeps the connection, only to reset it when the next request comes on it. */
-  stale(socket, msg) {
-    socket.write(http('200 OK', echo(msg)).replace('Connection: close', 'Connection: keep-alive'));
-    socket.once('data', () => socket.resetAndDestroy());
+  trickledbody: {
+    what: 'sends its body a byte at a time',
+    act: (socket, msg) => trickle(socket, http('200 OK', echo(msg).padStart(4000)), 150),
+  },
+  halfheaders: {
+    what: 'stops in the middle of the head of its answer',
+    act: (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: appl'),
+  },
+  halfbody: {
+    what: 'stops in the middle of its body',
+    act: (socket, msg) => socket.write(http('200 OK', echo(msg)).slice(0, -6)),
+  },
+  endless: {
+    what: 'never ends its answer',
+    act: (socket) => {
+      socket.write(
+        'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"echo":\r\n',
+      );
+      drip(socket, 20, () => `2000\r\n${' '.repeat(0x2000)}\r\n`); // slow enough for a B that keeps it all
+    },
+  },
+  error500: { what: 'answers 500', act: (socket, msg) => socket.end(http('500 Internal Server Error', echo(msg))) },
+  error404: { what: 'answers 404', act: (socket, msg) => socket.end(http('404 Not Found', echo(msg))) },
+  redirect: {
+    what: 'redirects',
+    act: (socket, msg) => socket.end(http('302 Found', echo(msg), `${JSON_TYPE}Location: /sign-in\r\n`)),
+  },
+  plaintext: {
+    what: 'answers what is not JSON',
+    act: (socket) => socket.end(http('200 OK', 'hello', 'Content-Type: text/plain\r\n')),
+  },
+  page: { what: 'answers with a page', act: (socket) => socket.end(http('200 OK', PAGE, HTML)) },
+  nothing: { what: 'answers nothing but a 200', act: (socket) => socket.end(http('200 OK', '')) },
+  othershape: { what: 'answers JSON of another shape', act: (socket) => socket.end(json({ nothing: 'of the kind' })) },
+  nullbody: { what: 'answers null', act: (socket) => socket.end(json(null)) },
+  cutoff: { what: 'ends its answer early', act: (socket, msg) => socket.end(http('200 OK', echo(msg)).slice(0, -6)) },
+  midreset: {
+    what: 'resets the connection in mid-answer',
+    act: (socket, msg) => {
+      socket.write(http('200 OK', echo(msg)).slice(0, -6), () => setTimeout(() => socket.resetAndDestroy(), 20));
+    },
+  },
+  reset: { what: 'resets the connection at once', act: (socket) => socket.resetAndDestroy() },
+  hangup: { what: 'closes the connection without an answer', act: (socket) => socket.end() },
+  garbage: { what: 'does not speak HTTP', act: (socket) => socket.end('220 not HTTP at all\r\n\r\n') },
+  badchunk: {
+    what: 'breaks HTTP in mid-answer',
+    act: (socket) =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'),
+  },
+  stale: {
+    what: 'breaks a kept connection on its second use',
+    act: (socket, msg) => {
+      socket.write(http('200 OK', echo(msg)).replace('Connection: close', 'Connection: keep-alive'));
+      socket.once('data', () => socket.resetAndDestroy());
+    },
+  },
+  slower: {
+    what: 'answers each call 0.6 s later than the one before',
+    act: (socket, msg) => setTimeout(() => socket.end(http('200 OK', echo(msg))), (slowerMs += 600)),
   },
 };
 
@@ -99,8 +143,8 @@ function answer(socket: Socket, target: string) {
   targets.push(target);
   const msg = url?.searchParams.get('msg') ?? '';
   const part = process.env.BEHAVIOUR || (parts.get(msg) ?? msg);
-  const misbehave = Object.hasOwn(behaviours, part) && behaviours[part];
-  if (misbehave) misbehave(socket, msg);
+  const behaviour = Object.hasOwn(BEHAVIOURS, part) && BEHAVIOURS[part];
+  if (behaviour) behaviour.act(socket, msg);
   else socket.end(http('200 OK', echo(part)));
 }
 
@@ -180,14 +224,18 @@ const controls: Record<string, (query: URLSearchParams) => unknown> = {
   accept,
 };
 
-await accept();
-if (process.env.CONTROL_PORT) {
-  if (process.env.CONTROL_PORT.startsWith('/')) rmSync(process.env.CONTROL_PORT, { force: true });
-  createHttpServer(async ({ url }, response) => {
-    const { pathname = '', searchParams = new URLSearchParams() } = URL.parse(url!, 'http://stand-in') ?? {};
-    const [, key, name] = pathname.split('/');
-    if (key !== process.env.CONTROL_KEY) return response.writeHead(403).end();
-    response.end(JSON.stringify((await controls[name!]?.(searchParams)) ?? {}));
-  }).listen(process.env.CONTROL_PORT);
+async function main() {
+  await accept();
+  if (process.env.CONTROL_PORT) {
+    if (process.env.CONTROL_PORT.startsWith('/')) rmSync(process.env.CONTROL_PORT, { force: true });
+    createHttpServer(async ({ url }, response) => {
+      const { pathname = '', searchParams = new URLSearchParams() } = URL.parse(url!, 'http://stand-in') ?? {};
+      const [, key, name] = pathname.split('/');
+      if (key !== process.env.CONTROL_KEY) return response.writeHead(403).end();
+      response.end(JSON.stringify((await controls[name!]?.(searchParams)) ?? {}));
+    }).listen(process.env.CONTROL_PORT);
+  }
+  process.once('SIGTERM', () => process.exit()); // as the first process of a container, it would ignore it
 }
-process.once('SIGTERM', () => process.exit()); // as the first process of a container, it would ignore it
+
+if (import.meta.main) await main();

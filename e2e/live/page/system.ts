@@ -1,4 +1,5 @@
-import type { ActionView, Name, View } from '../protocol.ts';
+import type { Name } from '../../experiment/history.ts';
+import type { ActionView, View } from '../protocol.ts';
 import { byId, element, post, say } from './dom.ts';
 
 const buttons = new Map<string, { button: HTMLButtonElement; command: HTMLElement }>();

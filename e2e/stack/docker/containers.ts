@@ -86,12 +86,14 @@ export function newProject(file?: string, base = process.env) {
 export class ContainerService implements Service {
   url = '';
   readonly #name: string;
-  readonly #port: number;
-  readonly #command: string;
+  /** The port that it listens on in its container. */
+  readonly port: number;
+  /** What `compose` runs, as a person would type it. */
+  readonly command: string;
   readonly #compose: (...args: string[]) => Promise<string>;
   readonly #door: { service: string; port: number };
 
-  /** `command` is what `compose` runs, as a person would type it. `door` publishes the port, where it is another service. */
+  /** `door` publishes the port, where it is another service. */
   constructor(
     name: string,
     port: number,
@@ -100,8 +102,8 @@ export class ContainerService implements Service {
     door = { service: name, port },
   ) {
     this.#name = name;
-    this.#port = port;
-    this.#command = command;
+    this.port = port;
+    this.command = command;
     this.#compose = compose;
     this.#door = door;
   }
@@ -123,7 +125,7 @@ export class ContainerService implements Service {
     await untilUp(this.#name, this.url, async () => {
       const [state, code] = (await this.inspect('{{.State.Status}} {{.State.ExitCode}}')).split(' ');
       if (state === 'running' && this.url) return;
-      if (state === 'running') return `${this.#name} publishes no port for its port ${this.#port}`;
+      if (state === 'running') return `${this.#name} publishes no port for its port ${this.port}`;
       const lines = (await this.logs()).slice(-20);
       return `${this.#name} is ${state} (exit code ${code}) and does not listen; it said: ${lines.join('\n') || 'nothing'}`;
     });
@@ -138,8 +140,8 @@ export class ContainerService implements Service {
 
   get typed() {
     return {
-      start: `${this.#command} start ${quoted(this.#name)}`,
-      stop: `${this.#command} stop ${quoted(this.#name)}`,
+      start: `${this.command} start ${quoted(this.#name)}`,
+      stop: `${this.command} stop ${quoted(this.#name)}`,
     };
   }
 
@@ -226,7 +228,7 @@ export interface Gate {
   network: string;
 }
 
-/** The stack of a Compose project that is up; the service `gate`, if there is one, publishes the ports of the others. */
+/** The stack of a Compose project that is up, of these files; the service `gate`, if there is one, publishes the ports of the others. */
 function composeStack(
   project: string,
   files: string[],
@@ -289,7 +291,7 @@ export async function startContainers(settings: Record<string, string> = {}, ...
     .withAutoCleanup(false) // down() does it, without an image of testcontainers' own to pull
     .withBuild()
     .up();
-  const stack = composeStack(project, files, compose, down);
+  const stack = composeStack(project, [], compose, down); // from the repository's folder, Compose finds its file
   await Promise.all([stack.a.findUrl(), stack.b.findUrl()]);
   return { ...stack, environment };
 }
