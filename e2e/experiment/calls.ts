@@ -107,10 +107,10 @@ export class Caller {
     const at = Date.now() - (performance.now() - due);
     this.#waiting++;
     const result = await this.#options.ask(id, msg).then(
-      ({ status, body = '', json }) => ({
-        ...{ status, body: beginning(body, MAX_BODY_CHARS) },
-        ...(json?.reason && { reason: String(json.reason) }),
-      }),
+      ({ status, body = '', json }) => {
+        const reason = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // of what is nearly JSON, too
+        return { status, body: beginning(body, MAX_BODY_CHARS), ...(reason && { reason: String(reason) }) };
+      },
       (error) => ({ error: inWords(error) }),
     );
     this.#waiting--;

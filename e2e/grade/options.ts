@@ -57,10 +57,6 @@ export const PAIR_COLUMNS = Object.entries(PAIR).flatMap(([name, { type }]) => (
 /** All options but `--help`. */
 export const OPTIONS = { ...PAIR, ...FOLDER, ...OUTPUT, ...CLASS, 'print-rubric': { type: 'boolean' } } as const;
 
-/** The arguments, in which `--isolate` has a value: an empty one where it was left out. */
-export const withValues = (args: string[]) =>
-  args.map((arg, index) => (arg === '--isolate' && (args[index + 1] ?? '-').startsWith('-') ? '--isolate=' : arg));
-
 export type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
 /**
  * The options of one pair as arguments: those of a class's row, and for what it leaves out those given for all. A row with a

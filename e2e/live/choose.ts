@@ -13,7 +13,8 @@ import { processControls } from './process-controls.ts';
 
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
 export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
-  const { compose, a, b } = options;
+  const { compose, a, b, isolate } = options;
+  if (isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
   if (!compose && !a && !b) return { controls: await ownPair(), isOwn: true };
   const stack = await stackOf(options);
   try {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PAIR } from '../pairs/options.ts';
+import { PAIR, withValues } from '../pairs/options.ts';
 import { command, Unusable, type readOptions } from '../stack/command.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { isTaken } from '../stack/process/ports.ts';
@@ -86,4 +86,4 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
 }
 
-await command(HELP, OPTIONS, main);
+await command(HELP, OPTIONS, main, withValues(process.argv.slice(2)));

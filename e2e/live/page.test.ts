@@ -39,7 +39,7 @@ async function markdown(text: string): Promise<MarkdownNode> {
 
 /** What is left of the Compose project that a command of the page names: containers, networks, volumes and images. */
 async function leftOf(command: string): Promise<string[]> {
-  const [, project] = /docker compose -p (\S+)/.exec(command)!;
+  const [, project] = /docker compose --project-name (\S+)/.exec(command)!;
   const left = await Promise.all([
     docker(['ps', '--all', '--quiet', '--filter', `name=${project}`]),
     docker(['network', 'ls', '--quiet', '--filter', `name=${project}`]),
@@ -611,11 +611,14 @@ describeInBrowser('The live page', function () {
         return calls.map(({ what, outcomes }) => ({ title, reason: outcomes[0]!, wait: waitOf(measured(what)) }));
       });
       await press('Start the tour');
+      const shown = (await body.locator('pre').innerText()).replace(/^\$ /, '');
+      await promisify(execFile)('bash', ['-c', shown], { cwd: ROOT }); // which stops A
+      await untilState('A', 'stopped');
       const verdicts = [];
       for (const [index, { title, reason, wait }] of questions.entries()) {
         await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
         expect(await body.getByRole('heading').innerText()).to.match(new RegExp(`^${title}: `));
-        await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning }).check();
+        await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning, exact: true }).check();
         await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
         await press('Run it');
         verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Not so/).innerText()}`);

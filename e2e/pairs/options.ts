@@ -31,3 +31,7 @@ export function numberIn<Name extends string>(options: { [name in Name]?: string
   if (number > 0 && number <= max) return number;
   throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
 }
+
+/** The arguments, in which `--isolate` has a value: an empty one where it was left out. */
+export const withValues = (args: string[]) =>
+  args.map((arg, index) => (arg === '--isolate' && (args[index + 1] ?? '-').startsWith('-') ? '--isolate=' : arg));

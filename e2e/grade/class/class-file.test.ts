@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { readClass } from './class-file.ts';
 import { readOptions } from '../../stack/command.ts';
-import { OPTIONS, pairArguments, withValues } from '../options.ts';
+import { withValues } from '../../pairs/options.ts';
+import { OPTIONS, pairArguments } from '../options.ts';
 
 const read = (text: string | Uint8Array) => readClass('class.csv', Buffer.from(text as string));
 
