@@ -1,6 +1,9 @@
 // `npx mocha` runs the short size of the tests; given files, it runs these alone (Mocha would add them to `spec`).
 const isGivenFiles = process.argv.slice(2).some((argument) => argument.endsWith('.test.ts'));
-const SHORT = ['service-*/test/*.test.ts', 'e2e/{stack,picture,experiment,pairs,docs,requirements}/**/!(at-exit).test.ts'];
+const SHORT = [
+  'service-*/test/*.test.ts',
+  'e2e/{stack,picture,experiment,pairs,docs,requirements}/**/!(at-exit).test.ts',
+];
 
 export default {
   spec: isGivenFiles ? [] : SHORT,

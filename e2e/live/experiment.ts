@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
+import { phaseOf, type Band as BandColour, type State } from '../picture/states.ts';
 import { askB, Caller, type Call } from '../experiment/calls.ts';
 import { FAULTS } from '../experiment/faults.ts';
 import { LogLines } from '../experiment/log-lines.ts';
@@ -12,7 +13,7 @@ import { BEHAVIOURS } from '../stack/stand-in.ts';
 import { explain } from './explain.ts';
 import type { Controls, Sight } from './controls.ts';
 import { MAX_CALLS, type Band, type CallView, type Dot, type Entry, type ServiceView, type View } from './protocol.ts';
-import type { Name } from '../experiment/history.ts';
+import type { Event, Name } from '../experiment/history.ts';
 import { Refused, Tour } from './tour.ts';
 
 const HEALTH_EVERY_MS = 1000;
@@ -27,6 +28,8 @@ const SHOWN_HISTORY = 30;
 const BOTH: Name[] = ['a', 'b'];
 
 interface Settings {
+  /** Is told of all that happens. */
+  record?: (event: Event) => void;
   isOwn: boolean;
   deadlineMs: number;
   callsPerSecond: number;
@@ -48,6 +51,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   readonly #sights: Partial<Record<Name, Sight>> = {};
   /** The life in which each service answered for its health. */
   readonly #healthyLives: Record<Name, string> = { a: '', b: '' };
+  readonly #states: Partial<Record<Name, State>> = {};
   readonly #health: Record<Name, string> = { a: 'not asked yet', b: 'not asked yet' };
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   readonly #ends: (() => void)[] = [];
@@ -80,7 +84,11 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const experiment = new Experiment(controls, settings);
     await experiment.#look(Date.now());
     for (const name of BOTH) {
-      experiment.#ends.push(controls.follow(name, (line) => experiment.#logs[name].add(line)));
+      const keep = (line: string) => {
+        experiment.#logs[name].add(line);
+        settings.record?.({ event: 'log', at: Date.now(), service: name, line });
+      };
+      experiment.#ends.push(controls.follow(name, keep));
       void experiment.#askHealth(name);
     }
     experiment.#ends.push(controls.watch((at) => void experiment.#look(at)));
@@ -95,6 +103,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   }
 
   #keep(call: Call) {
+    this.settings.record?.({ event: 'call', ...call });
     this.calls.push(call);
     this.#chars += charsOf(call);
     if (this.calls.length > MAX_CALLS * 1.1 || this.#chars > MAX_CHARS) {
@@ -138,6 +147,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       const isOfThisLife = isUp && life === sight.life && state === 'running';
       const isNews = isOfThisLife && (this.#healthyLives[name] !== life || this.#isOut[name] !== isCutOff);
       const isNew = health !== this.#health[name] || isNews;
+      if (health !== this.#health[name])
+        this.settings.record?.({ event: 'health', at: Date.now(), service: name, health });
       this.#health[name] = health;
       if (isOfThisLife) {
         this.#healthyLives[name] = life;
@@ -165,18 +176,23 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   }
 
   #change(at: number) {
-    const state = this.#state('a');
-    const isOut = this.#isOut.a && (state === 'running' || state === 'starting');
-    const name = isOut ? 'A cut off' : state === 'running' ? '' : NAMES[state];
-    const last = this.bands.at(-1);
-    const current = last && last.to === undefined ? last.name : '';
-    if (name !== current) {
-      if (last && last.to === undefined) last.to = Math.max(at, last.from);
-      const colour = isOut ? 'paused' : state;
-      if (colour !== 'running') this.bands.push({ name, colour, from: at });
-      if (this.bands.length > MAX_BANDS) this.bands.shift();
+    for (const name of BOTH) {
+      const seen = this.#state(name);
+      const isUp = seen === 'running' || seen === 'starting';
+      const state: State = this.#isOut[name] && isUp ? 'cut off' : seen;
+      if (state === this.#states[name]) continue;
+      this.#states[name] = state;
+      this.settings.record?.({ event: 'state', at, service: name, state });
+      if (name === 'a') this.#enter(phaseOf(state), at);
     }
     this.changed();
+  }
+
+  #enter({ name, band }: { name: string; band?: BandColour }, at: number) {
+    const last = this.bands.at(-1);
+    if (last && last.to === undefined) last.to = Math.max(at, last.from);
+    if (band) this.bands.push({ name, colour: band, from: at });
+    if (this.bands.length > MAX_BANDS) this.bands.shift();
   }
 
   /** Has all pages shown what is different now. */
@@ -232,6 +248,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       entry.problem = (stderr || message).trim().split('\n').at(-1)!.slice(0, 300);
     }
     entry.ms = Date.now() - entry.at;
+    const { ms, problem } = entry;
+    this.settings.record?.({ event: 'fault', at: entry.at, ms, command, ...(problem && { problem }) });
     this.#busy = '';
     await this.#look(Date.now());
     this.#starting = undefined;
@@ -311,7 +329,6 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
 /** What the stand-in does, as the end of a sentence that begins with "A". */
 const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
-const NAMES = { stopped: 'A stopped', starting: 'A starts', paused: 'A paused', replaced: 'A replaced' };
 
 function silence({ name, code }: NodeJS.ErrnoException): string {
   if (name === 'AbortError' || name === 'TimeoutError') return `no answer within ${HEALTH_PATIENCE_MS / 1000} s`;

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PAIR, withValues } from '../pairs/options.ts';
+import { HistoryFile } from '../experiment/history.ts';
+import { PAIR, path, withValues } from '../pairs/options.ts';
 import { command, Unusable, type readOptions } from '../stack/command.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { isTaken } from '../stack/process/ports.ts';
@@ -25,13 +26,19 @@ pair runs in containers, and else as processes.
 
   --port PORT    where the page is (8090)
   --open         open it in the browser
+  --record FILE  write all that happens to a new file, up to 256 MiB: JSON Lines, as in e2e/experiment/history.ts
 
 Ctrl-C ends the page and the pair, and leaves nothing.
 `;
 const DEADLINE_MS = 1000; // B's own, in this repository
 const CALLS_PER_SECOND = 10;
 const OPEN_MS = 30_000; // what a browser has to start
-const OPTIONS = { ...PAIR, port: { type: 'string', default: '8090' }, open: { type: 'boolean' } } as const;
+const OPTIONS = {
+  ...PAIR,
+  port: { type: 'string', default: '8090' },
+  open: { type: 'boolean' },
+  record: { type: 'string' },
+} as const;
 type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
 // The buttons show commands in which this stands.
 process.env.COMPOSE_PROJECT_NAME ||= 'live';
@@ -52,6 +59,19 @@ function open(link: string) {
   browser.unref();
 }
 
+function newHistory(file: string): HistoryFile {
+  try {
+    return new HistoryFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'EEXIST'
+        ? `There is a file ${file} already; give another name`
+        : `${file} cannot be written (${code}); give another place`;
+    throw new Unusable(`${why} (--record).`);
+  }
+}
+
 async function main(options: Options) {
   const port = Number(options.port);
   if (!/^\d{1,5}$/.test(options.port) || port < 1 || port > 65535) {
@@ -60,12 +80,14 @@ async function main(options: Options) {
   const taken = new Unusable(`Port ${port} is already in use; stop what listens on it, or give another with --port.`);
   if (await isTaken(port)) throw taken;
 
+  const history = options.record === undefined ? undefined : newHistory(path(options.record));
   process.stderr.write('Starting the pair…\n');
   const { controls, isOwn } = await choosePair(options);
   const experiment = await Experiment.begin(controls, {
     isOwn,
     deadlineMs: isOwn ? DEADLINE_MS : Number(options.timeout) * 1000,
     callsPerSecond: CALLS_PER_SECOND,
+    record: history && ((event) => history.add(event)),
   });
   const token = randomBytes(24).toString('base64url');
   await serve(experiment, port, token).catch(async (error) => {

@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -18,6 +19,7 @@ import { until } from '../stack/until.ts';
 import { Refused } from './tour.ts';
 import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
 import type { Experiment } from './experiment.ts';
+import { callsOf, phasesOf, readHistory } from '../experiment/history.ts';
 import { LogLines } from '../experiment/log-lines.ts';
 import type { Dot } from './protocol.ts';
 import { guard, serve } from './server.ts';
@@ -215,6 +217,7 @@ describe('The server of the live page', function () {
       [['--a', 'true'], '--b is missing: a pair takes two commands.'],
       [['--isolate', '--a', 'x', '--b', 'y'], '--isolate is for grades alone; leave it out.'],
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
+      [['--record', '/etc/hosts'], 'There is a file /etc/hosts already; give another name (--record).'],
     ] as const;
     for (const [args, sentence] of sentences) {
       const { said, code } = await refusalOf(args);
@@ -247,19 +250,38 @@ describe('The server of the live page', function () {
     return { said, code };
   }
 
-  it('takes both services with it, however it ends', async function () {
+  it('takes both services with it, however it ends, and has recorded what happened until then', async function () {
     if (process.platform !== 'linux') this.skip();
-    const child = runLive(['--port', String(await freePort())], WITHOUT_DOCKER);
+    const file = join(await mkdtemp(join(tmpdir(), 'record-')), 'history.jsonl');
+    const child = runLive(['--port', String(await freePort()), '--record', file], WITHOUT_DOCKER);
     await once(child.stdout!, 'data'); // the link
-    const processes = async () => (await promisify(execFile)('ps', ['-eo', 'pid=,ppid=,args='])).stdout.split('\n');
-    const services = (await processes())
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, parent, , script]) => Number(parent) === child.pid && script?.startsWith('service-'));
-    expect(services.map(([, , , script]) => script)).to.deep.equal(['service-a/src/main.ts', 'service-b/src/main.ts']);
+    const processes = async () => {
+      const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=,args=']);
+      return stdout.split('\n').map((line) => line.trim().split(/\s+/));
+    };
+    const all = await processes();
+    const isOwn = (pid: string | undefined): boolean =>
+      pid === String(child.pid) || all.some(([own, parent]) => own === pid && pid !== '1' && isOwn(parent));
+    const services = all.filter(
+      ([pid, , program, script]) => program === 'node' && script?.startsWith('service-') && isOwn(pid),
+    );
+    expect(services.map(([, , , script]) => script)).to.have.members([
+      'service-a/src/main.ts',
+      'service-b/src/main.ts',
+    ]);
+    await sleep(1000);
+    const end = Date.now();
     child.kill('SIGKILL');
-    const isGone = async () =>
-      !(await processes()).some((line) => services.some(([pid]) => line.trim().startsWith(`${pid} `)));
+    const isGone = async () => !(await processes()).some(([pid]) => services.some(([own]) => own === pid));
     await until('the end of both', isGone, 2000);
+    const history = readHistory(file);
+    expect(phasesOf(history).at(-1)).to.include({ name: 'A runs' });
+    const calls = callsOf(history);
+    expect(calls.filter(({ outcome }) => outcome === '200')).to.have.length.above(3);
+    expect(end - calls.at(-1)!.at).to.be.below(500);
+    const ids = history.flatMap((event) => (event.event === 'log' && event.service === 'b' ? [event.line] : []));
+    expect(ids.join('\n')).to.include(calls[0]!.id);
+    await rm(dirname(file), { recursive: true });
   });
 
   it('ends at Ctrl-C with both services, and leaves its port free', async () => {
