@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { docker, newProject } from '../stack/docker/containers.ts';
+import { docker } from '../stack/docker/engine.ts';
+import { newProject } from '../stack/docker/containers.ts';
 import { get } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
 import type { Figures, Target } from './figures.ts';

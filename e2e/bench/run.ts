@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os';
-import { dockerProblem } from '../stack/docker/containers.ts';
+import { dockerProblem } from '../stack/docker/engine.ts';
 import { Figures, turn, type Figure } from './figures.ts';
 import {
   containers,

@@ -2,7 +2,9 @@ import { faultsOf } from '../experiment/outage.ts';
 import { askB } from '../experiment/calls.ts';
 import type { Event } from '../experiment/history.ts';
 import { run, type Faults, type Step } from '../experiment/run.ts';
-import { docker, startContainers, type ContainerService } from '../stack/docker/containers.ts';
+import { docker } from '../stack/docker/engine.ts';
+import { startContainers } from '../stack/docker/containers.ts';
+import type { ContainerService } from '../stack/docker/container-service.ts';
 import { jsonLogs } from '../stack/service.ts';
 
 export const CALLS_PER_SECOND = 50;

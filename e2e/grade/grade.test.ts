@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { docker, dockerProblem } from '../stack/docker/containers.ts';
+import { docker, dockerProblem } from '../stack/docker/engine.ts';
 import { grade, score, type Result } from './grade.ts';
 import { Pair } from '../requirements/pair.ts';
 import { ROOT } from '../stack/paths.ts';
@@ -310,7 +310,7 @@ describe('npm run grade', function () {
   async function run(...args: string[]) {
     return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
       const options = { cwd: here, timeout: 100_000 };
-      execFile(process.execPath, ['main.ts', ...args], options, (error, stdout, stderr) =>
+      execFile(process.execPath, [`${ROOT}e2e/grade/main.ts`, ...args], options, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
       );
     });

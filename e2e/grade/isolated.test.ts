@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
-import { docker } from '../stack/docker/containers.ts';
+import { docker } from '../stack/docker/engine.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
 import { situations } from '../requirements/situations.ts';

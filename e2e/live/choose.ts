@@ -1,7 +1,8 @@
 import { path, type PairOptions } from '../pairs/options.ts';
 import { Unusable } from '../stack/command.ts';
 import { stackOf } from '../pairs/choose.ts';
-import { dockerProblem, startContainers } from '../stack/docker/containers.ts';
+import { dockerProblem } from '../stack/docker/engine.ts';
+import { startContainers } from '../stack/docker/containers.ts';
 import { removeLeftovers } from '../stack/docker/owner.ts';
 import { freePort, isTaken } from '../stack/process/ports.ts';
 import { startProcesses } from '../pairs/commands.ts';

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import * as prettier from 'prettier';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { acts } from '../gallery/acts.ts';
-import { docker } from '../stack/docker/containers.ts';
+import { docker } from '../stack/docker/engine.ts';
 import { OUTCOME_NAMES, OUTCOMES } from '../picture/outcomes.ts';
 import { COLOURS } from '../picture/picture.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';

@@ -28,10 +28,13 @@ const MODULES = [
   'e2e/live/page/dom.ts',
   'e2e/live/page/system.ts',
   'e2e/live/page/chart.ts',
+  'e2e/live/page/dots.ts',
+  'e2e/live/page/sum.ts',
   'e2e/live/page/calls.ts',
   'e2e/live/page/tour.ts',
   'e2e/live/protocol.ts',
   'e2e/picture/picture.ts',
+  'e2e/picture/labels.ts',
   'e2e/picture/outcomes.ts',
   'e2e/picture/states.ts',
 ];

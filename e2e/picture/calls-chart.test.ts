@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { drawCalls, placed } from './calls-chart.ts';
+import { drawCalls } from './calls-chart.ts';
+import { placed } from './labels.ts';
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 
 describe('A chart of calls', () => {
@@ -35,7 +36,7 @@ describe('A chart of calls', () => {
       width: 70,
     }));
     const wide = { text: 'A paused', from: 200, to: 300, width: 50 };
-    const labels = placed([...bands, wide]);
+    const labels = placed([...bands, wide], 6);
     expect(labels[0]!.text).to.equal('A paused');
     const places = labels.map(({ at, width }) => [at - width / 2, at + width / 2]).sort((a, b) => a[0]! - b[0]!);
     expect(places).to.have.length.above(4);

@@ -1,4 +1,5 @@
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
+import { placed } from './labels.ts';
 import { LATENCIES, picture, shareOf } from './picture.ts';
 import type { Band } from './states.ts';
 
@@ -54,6 +55,7 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
   );
   const labels = placed(
     shown.map(({ name, from, to }) => ({ text: name, from: x(from), to: x(to), width: name.length * LETTER })),
+    GAP,
   ).map(({ text, at }) => `<text class="strong middle" x="${round(at)}" y="${top - 6}">${text}</text>`);
   const latencies = Object.entries(LATENCIES).flatMap(([label, ms]) => [
     `<path class="line" d="M${LEFT} ${y(ms)}H${RIGHT}"/>`,
@@ -104,23 +106,4 @@ function legendOf(outcomes: string[]) {
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-interface Label {
-  text: string;
-  from: number;
-  to: number;
-  /** Of the text. */
-  width: number;
-}
-
-/** Labels, each in the middle of its band, and no two on each other: where one has no room, the wider band has it. */
-export function placed<L extends Label>(labels: L[]): (L & { at: number })[] {
-  const taken: (L & { at: number })[] = [];
-  for (const label of labels.toSorted((one, other) => other.to - other.from - (one.to - one.from))) {
-    const at = (label.from + label.to) / 2;
-    const isFree = taken.every((other) => Math.abs(at - other.at) >= (label.width + other.width) / 2 + GAP);
-    if (isFree) taken.push({ ...label, at });
-  }
-  return taken;
 }

@@ -26,3 +26,6 @@ export interface Situation {
   checks: Check[];
   leave(pair: Pair): Promise<void>;
 }
+
+export const lab = (check: Omit<Check, 'section'>): Check => ({ section: 'lab', ...check });
+export const robust = (check: Omit<Check, 'section'>): Check => ({ section: 'robustness', ...check });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { startContainers, type ContainerService } from '../stack/docker/containers.ts';
+import { startContainers } from '../stack/docker/containers.ts';
+import type { ContainerService } from '../stack/docker/container-service.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { until } from '../stack/until.ts';
 

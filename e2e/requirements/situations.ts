@@ -2,8 +2,9 @@ import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
-import { traceFailure, traceSuccess } from './lab.ts';
+import { traceFailure, traceSuccess } from './logging.ts';
 import { tells, word, type Pair } from './pair.ts';
+import * as misbehaviour from './misbehaviour.ts';
 import * as robustness from './robustness.ts';
 
 const MAX_SAMPLE_CHARS = 2000; // it must fit into a URL
@@ -71,7 +72,7 @@ export const whenAIsReplaced: Situation = {
     // A Java client remembers where a name led for 30 s. Of a B that never asks the stand-in, nothing more is checked.
     pair.standIn = await tryFor(goneMs + recoveryMs, isFound, 500);
   },
-  checks: [...lab.whenAIsReplaced, ...robustness.whenAIsReplaced],
+  checks: [...lab.whenAIsReplaced, ...misbehaviour.whenAIsReplaced],
   async leave(pair) {
     pair.standIn = undefined;
     await pair.replacement?.putBack();

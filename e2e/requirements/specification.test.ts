@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { startContainers } from '../stack/docker/containers.ts';
 import type { Check } from './check.ts';
-import { traceFailure } from './lab.ts';
+import { traceFailure } from './logging.ts';
 import { Pair } from './pair.ts';
 import {
   givenOddInput,

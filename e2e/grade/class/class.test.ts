@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
-import { docker } from '../../stack/docker/containers.ts';
+import { docker } from '../../stack/docker/engine.ts';
 import { describeWithDocker } from '../../stack/docker/describe-with-docker.ts';
 import { freePort, isTaken } from '../../stack/process/ports.ts';
 import { until } from '../../stack/until.ts';

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { printable } from '../../stack/foreign-text.ts';
-import { dockerProblem } from '../../stack/docker/containers.ts';
+import { dockerProblem } from '../../stack/docker/engine.ts';
 import { identityOf } from '../../stack/docker/owner.ts';
 import { ROOT } from '../../stack/paths.ts';
 import { until } from '../../stack/until.ts';

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
-import { docker } from '../../stack/docker/containers.ts';
+import { docker } from '../../stack/docker/engine.ts';
 import { describeWithDocker } from '../../stack/docker/describe-with-docker.ts';
 import { sourcesOf } from '../../pairs/sources.ts';
 

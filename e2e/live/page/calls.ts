@@ -1,6 +1,7 @@
 import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
 import type { CallView, Dot } from '../protocol.ts';
-import { choose, lastDots } from './chart.ts';
+import { choose } from './chart.ts';
+import { lastDots } from './dots.ts';
 import { ask, byId, clock, duration, element, markOf, trouble } from './dom.ts';
 
 const ROWS = 8;

@@ -1,8 +1,11 @@
 import uPlot from 'uplot';
 import { OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
+import { placed } from '../../picture/labels.ts';
 import { COLOURS, LATENCIES } from '../../picture/picture.ts';
 import { MAX_CALLS, type Band, type Dot, type View } from '../protocol.ts';
-import { byId, clock, duration, element, markOf, say } from './dom.ts';
+import { add, at, clear, count, kind, LATE_MS, ms, n, placesSince } from './dots.ts';
+import { showSum } from './sum.ts';
+import { byId, clock, duration, element, say } from './dom.ts';
 
 const [FASTEST_MS, SLOWEST_MS] = [1, 3000];
 const SLOWEST_OF_OTHERS_MS = 12_000; // anybody's pair may wait for longer than this repository's
@@ -10,15 +13,7 @@ const MARK_SIZE = 1.35;
 const TEXT_PX = 12;
 const PAD_PX = 16; // for the half of a mark that is beyond the scale
 const AHEAD = 0.1;
-const LATE_MS = 12_000; // a call is known once it has ended, up to so much later than it began
 const REACH_PX = 14;
-
-/** The last calls, in arrays that never grow. */
-const n = new Float64Array(MAX_CALLS);
-const at = new Float64Array(MAX_CALLS);
-const ms = new Float32Array(MAX_CALLS);
-const kind = new Uint8Array(MAX_CALLS);
-let count = 0; // of all that were ever added
 
 let plot: uPlot;
 let bands: Band[] = [];
@@ -45,30 +40,16 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** The places of the calls that may be on the chart, the newest first. */
-function* recent(): Generator<number> {
-  const oldest = Math.max(0, count - MAX_CALLS);
-  for (let index = count - 1; index >= oldest; index--) {
-    const place = index % MAX_CALLS;
-    if (at[place]! < left() - LATE_MS) return;
-    yield place;
-  }
-}
-
+const recent = () => placesSince(left() - LATE_MS);
 const now = () => Date.now() + clockAhead;
 const left = () => drawnAt - spanMs;
 
 export function addDots(dots: Dot[], isAll: boolean) {
   if (isAll) {
-    count = 0;
+    clear();
     generation++;
   }
-  for (const [number, began, took, outcome] of dots) {
-    const place = count++ % MAX_CALLS;
-    n[place] = number;
-    at[place] = began;
-    ms[place] = took;
-    kind[place] = outcome;
-  }
+  add(dots);
 }
 
 export function showChart(view: View) {
@@ -123,16 +104,17 @@ function drawBands({ ctx, bbox }: uPlot) {
   ctx.save();
   ctx.font = `600 ${fontOf(devicePixelRatio)}`;
   ctx.textAlign = 'center';
-  for (const { name, colour, from, to } of bands) {
-    if ((to ?? Infinity) < left()) continue;
+  const labels = bands.flatMap(({ name, colour, from, to }) => {
+    if ((to ?? Infinity) < left()) return [];
     const x0 = Math.max(bbox.left, plot.valToPos(from / 1000, 'x', true));
     const x1 = Math.min(bbox.left + bbox.width, plot.valToPos((to ?? drawnAt) / 1000, 'x', true));
     ctx.fillStyle = colours[`band-${colour}`]!;
     ctx.fillRect(x0, bbox.top, Math.max(1, x1 - x0), bbox.height);
-    ctx.fillStyle = colours.text!;
-    if (ctx.measureText(name).width + 8 < x1 - x0) {
-      ctx.fillText(name, (x0 + x1) / 2, bbox.top - 6 * devicePixelRatio);
-    }
+    return [{ text: name, from: x0, to: x1, width: ctx.measureText(name).width }];
+  });
+  ctx.fillStyle = colours.text!;
+  for (const { text, at } of placed(labels, 8 * devicePixelRatio)) {
+    ctx.fillText(text, at, bbox.top - 6 * devicePixelRatio);
   }
   ctx.restore();
 }
@@ -300,25 +282,6 @@ function onKey(event: KeyboardEvent) {
   say(byId('chosen'), `Call ${n[place]}: ${meaning}, after ${duration(ms[place]!)}, at ${secondOf(at[place]! / 1000)}`);
 }
 
-/** What the chart shows, for those who cannot see it; and the meaning of the marks that are on it. */
-function sum() {
-  const counts = new Map<string, number>();
-  for (const place of recent()) {
-    const outcome = OUTCOME_NAMES[kind[place]!]!;
-    if (at[place]! >= left()) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  }
-  const total = [...counts.values()].reduce((sum, some) => sum + some, 0);
-  const parts = [...counts].sort((one, other) => other[1] - one[1]).map(([outcome, some]) => `${some} × ${outcome}`);
-  say(byId('chart-sum'), total > 0 ? `${total} calls: ${parts.join(', ')}.` : 'No calls yet.');
-  const legend = byId('legend');
-  const shown = OUTCOME_NAMES.filter((outcome) => counts.has(outcome));
-  if (legend.dataset.shown === shown.join()) return;
-  legend.dataset.shown = shown.join();
-  legend.replaceChildren(
-    ...shown.map((outcome) => element('li', {}, markOf(outcome, OUTCOMES[outcome]!.path), OUTCOMES[outcome]!.meaning)),
-  );
-}
-
 /** Puts the chart on the page; `onFollow` is called with the number of a call that is to be followed. */
 export function startChart(onFollow: (n: number) => void) {
   follow = onFollow;
@@ -339,16 +302,6 @@ export function startChart(onFollow: (n: number) => void) {
     spanMs = Number(span.value) * 1000;
     drawnAt = 0;
   });
-  setInterval(sum, 1000);
+  setInterval(() => showSum(left()), 1000);
   requestAnimationFrame(frame);
-}
-
-/** The last calls that are known, the newest first. */
-export function lastDots(most: number): Dot[] {
-  const dots: Dot[] = [];
-  for (let index = count - 1; index >= Math.max(0, count - Math.min(most, MAX_CALLS)); index--) {
-    const place = index % MAX_CALLS;
-    dots.push([n[place]!, at[place]!, ms[place]!, kind[place]!]);
-  }
-  return dots;
 }

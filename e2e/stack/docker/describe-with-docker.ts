@@ -1,4 +1,4 @@
-import { dockerProblem } from './containers.ts';
+import { dockerProblem } from './engine.ts';
 
 const problem = dockerProblem();
 

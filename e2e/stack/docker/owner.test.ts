@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { expect } from 'chai';
-import { BASE_IMAGE, docker } from './containers.ts';
+import { BASE_IMAGE, docker } from './engine.ts';
 import { describeWithDocker } from './describe-with-docker.ts';
 import { newFolder, OWNER, removeLeftovers } from './owner.ts';
 

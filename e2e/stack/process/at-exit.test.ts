@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { docker } from '../docker/containers.ts';
+import { docker } from '../docker/engine.ts';
 import { describeWithDocker } from '../docker/describe-with-docker.ts';
 import { ROOT } from '../paths.ts';
 import { until } from '../until.ts';

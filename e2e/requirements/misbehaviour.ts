@@ -1,0 +1,240 @@
+/** What B does when A is replaced by one that misbehaves. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { get } from '../stack/http.ts';
+import { tryFor } from '../stack/until.ts';
+import { robust, type Check } from './check.ts';
+import { Fault, tells, Unjudged, word, type Exchange, type Pair } from './pair.ts';
+import { printable } from '../stack/foreign-text.ts';
+import { FAILED, TEXTS } from './robustness.ts';
+
+/** What has come to the stand-in since the last time. */
+async function asked(pair: Pair): Promise<Asked> {
+  return (await control(pair, 'asked')).json;
+}
+
+interface Asked {
+  targets: string[];
+  connections: string[];
+  /** How many connections the system has refused or reset, all in all; undefined where it does not count them. */
+  resets?: number;
+}
+
+const control = (pair: Pair, what: string) => get(`${pair.standIn!.url}/${what}`);
+
+/** One call that the stand-in answers as `behaviour` says; it hangs up afterwards, so that B is free again. */
+async function callWith(pair: Pair, behaviour: string): Promise<Exchange> {
+  const msg = word();
+  await control(pair, `play?as=${behaviour}&msg=${msg}`);
+  const exchange = await pair.call(msg);
+  await control(pair, 'release');
+  return exchange;
+}
+
+const standsIn = (check: Omit<Check, 'section' | 'needs' | 'isHttp'>): Check =>
+  robust({
+    ...check,
+    needs: ['a', 'b'],
+    isHttp: true,
+    async run(pair) {
+      if (!pair.standIn) throw new Unjudged('B asked nobody in the place of A.');
+      await check.run(pair);
+    },
+  });
+
+const survivesB = standsIn({
+  name: 'Any text survives the trip through B',
+  why: 'Pasted unescaped into a URL, "&" and "#" cut the message short, and the answer is still 200.',
+  fix: 'Let the client build the query (params=…, url.QueryEscape, URLSearchParams) instead of pasting strings.',
+  async run(pair) {
+    for (const text of TEXTS) {
+      await asked(pair);
+      const { sent, answer, received } = await pair.call(text);
+      const [target] = (await asked(pair)).targets;
+      if (answer?.status !== 200 || !tells(answer, text)) {
+        throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
+      }
+      const arrived = target && URL.parse(target, 'http://a')?.searchParams.get('msg');
+      if (arrived !== text)
+        throw new Fault(sent, `a request to A for ${target}`, `A asked for ${JSON.stringify(text)}`);
+    }
+  },
+});
+
+const asksOnce = standsIn({
+  name: 'B asks A once for each call',
+  why: 'Retries multiply the load on a service exactly when it is in trouble, and the caller retries too.',
+  fix: "Turn the client's retries off and take a failure for an answer.",
+  async run(pair) {
+    const behaviours = { echo: 'answers', error500: 'answers 500', hangup: 'hangs up', reset: 'breaks the connection' };
+    for (const [behaviour, what] of Object.entries(behaviours)) {
+      await asked(pair);
+      const { sent } = await callWith(pair, behaviour);
+      await sleep(200);
+      const { length } = (await asked(pair)).targets;
+      if (length !== 1) throw new Fault(`${sent}, and A ${what}`, `${length} requests to A`, 'one request to A');
+    }
+    await expectOneAttempt(pair);
+  },
+});
+
+/**
+ * A refused connection reaches nobody who could count it; the system counts what it refuses, for all programs at once. One
+ * call with no more than one attempt acquits B; calls convict it only when nobody else is refused in as long a time after
+ * each of them. An attempt that comes later finds A back.
+ */
+async function expectOneAttempt(pair: Pair) {
+  const allowed = await addressesOfA(pair); // one attempt tries each
+  const resets = async () => (await asked(pair)).resets ?? NaN;
+  let convicting = 0;
+  let last: Exchange;
+  try {
+    for (let call = 0; call < 40 && convicting < 5; call++) {
+      await control(pair, 'refuse');
+      const before = await resets();
+      if (Number.isNaN(before)) return;
+      const start = performance.now();
+      let isAnswered = false;
+      const calling = pair.call(word()).finally(() => (isAnswered = true));
+      let refused = 0;
+      await tryFor(1000, async () => (refused = (await resets()) - before) > 0 || isAnswered, 5);
+      await Promise.race([calling, sleep(100)]);
+      refused = (await resets()) - before;
+      const ms = performance.now() - start;
+      await control(pair, 'accept');
+      last = await calling;
+      const isTriedAgain = (await asked(pair)).connections.length > 0;
+      if (refused === 0 && isTriedAgain) continue; // B had not begun yet
+      if (refused <= allowed && !isTriedAgain) return;
+      const after = await resets();
+      await sleep(ms);
+      if ((await resets()) === after) convicting++;
+    }
+  } finally {
+    await control(pair, 'accept');
+  }
+  if (convicting < 5) return;
+  throw new Fault(`${last!.sent}, and A refuses connections`, 'more than one attempt to connect', 'one attempt');
+}
+
+/** By how many addresses B knows A: with one of them refused, a B that knows another finds A there. */
+async function addressesOfA(pair: Pair): Promise<number> {
+  if (pair.standIn!.addresses === 1) return 1;
+  await control(pair, 'refuse?host=127.0.0.1');
+  await asked(pair);
+  await pair.call(word());
+  const { connections } = await asked(pair);
+  await control(pair, 'accept');
+  return connections.length > 0 ? pair.standIn!.addresses : 1;
+}
+
+/** What A does, in words, by the stand-in's name for it. */
+function notPassedOn(name: string, why: string, fix: string, behaviours: Record<string, string>, waits?: string) {
+  return standsIn({
+    name,
+    why,
+    fix,
+    async run(pair) {
+      if (waits && pair.waits) throw new Unjudged(pair.waits);
+      for (const [behaviour, what] of Object.entries(behaviours)) {
+        const { sent, answer, received } = await callWith(pair, behaviour);
+        if (!answer || !FAILED.includes(answer.status) || answer.ms > pair.limits.answerMs) {
+          if (!answer) pair.waits = waits;
+          throw new Fault(`${sent}, and A ${what}`, received, `503 within ${pair.limits.answerMs / 1000} s`);
+        }
+      }
+    },
+  });
+}
+
+const misbehaviours = [
+  notPassedOn(
+    "A's error status is not passed on as success",
+    'A failure that arrives as 200 is found by nobody, least of all by the monitoring.',
+    "Look at the status of A's answer (raise_for_status, resp.StatusCode != 200, response.ok) before its body.",
+    { error500: 'answers 500, with a body like an echo', error404: 'answers 404, with a body like an echo' },
+  ),
+  notPassedOn(
+    'A redirect is not passed on as success',
+    'A redirect usually means that something else answers in the place of A, such as a proxy with a sign-in page.',
+    "Do not follow redirects, take only 200 for success, and look whether the body is A's.",
+    { redirect: 'redirects to a sign-in page' },
+  ),
+  notPassedOn(
+    'A body that is not JSON is not passed on as success',
+    'A proxy in between answers 200 with a page of its own, and B must not take it for an echo, nor break over it.',
+    "Catch what parsing A's body throws, and answer 503.",
+    {
+      plaintext: 'answers 200 with plain text',
+      page: 'answers 200 with an HTML page',
+      nothing: 'answers 200 with an empty body',
+    },
+  ),
+  notPassedOn(
+    'JSON that is no echo is not passed on as success',
+    'An answer of another shape comes from another version or another service; passed on, it breaks somebody further away.',
+    "Look for the field that you need in A's JSON (is it there, is it a string?), and answer 503 when it is not.",
+    { othershape: 'answers 200 with JSON of another shape', nullbody: 'answers 200 with null' },
+  ),
+  notPassedOn(
+    'An answer that breaks off is a 503',
+    'Connections break in the middle; half an answer is no answer, and no reason for a 500.',
+    "Catch the client's errors while reading the body too, not only while connecting.",
+    {
+      reset: 'resets the connection',
+      hangup: 'closes the connection without an answer',
+      cutoff: 'closes the connection in the middle of its body',
+    },
+  ),
+  notPassedOn(
+    'An answer that stops half-way is a 503 in time',
+    'A can hang after its first bytes too; a timeout for connecting alone does not help there.',
+    'Let the timeout cover reading the headers and the body as well.',
+    {
+      silence: 'takes the request and is silent',
+      halfheaders: 'stops in the middle of its headers',
+      halfbody: 'stops in the middle of its body',
+    },
+    "B's timeout does not cover the whole answer.",
+  ),
+  notPassedOn(
+    'A trickling answer is a 503 in time',
+    'A timeout that starts anew with each byte never ends when A sends one byte at a time, and neither does the call.',
+    'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
+    { trickle: 'answers a byte at a time', trickledbody: 'answers the body a byte at a time' },
+    'B has no deadline for the whole call.',
+  ),
+  notPassedOn(
+    'An endless answer is a 503 in time',
+    "A body without an end fills B's memory until B is gone as well.",
+    'Read at most a few kilobytes of the body, under the deadline of the whole call.',
+    { endless: 'never stops answering' },
+    'B reads without end.',
+  ),
+];
+
+/** What only the inside knows: stacks, exception texts of the common clients, addresses. */
+const LEAKS: Record<string, RegExp> = {
+  'a stack':
+    /Traceback \(most recent|File "[^"]+", line \d+|\bat .{1,200}:\d+:\d+\)?|goroutine \d+ \[|\.(?:java|kt|go|py|js|ts):\d+/,
+  'an internal address':
+    /https?:\/\/|\b\d{1,3}(?:\.\d{1,3}){3}\b|localhost|\bservice-a:\d+|\bhost=|\bport[=: ]+\d{2,}/i,
+  "an exception's text":
+    /\[?Errno|\bE(?:CONN|HOST|NOTFOUND|AI_|TIMEDOUT|PIPE)|HTTPConnectionPool|ConnectionPool|Max retries|urlopen error|dial tcp|context deadline exceeded|Client\.Timeout|getaddrinfo|socket hang up|fetch failed|object at 0x|Caused by|Connection aborted|Expecting value|Unexpected (?:token|end of JSON)|(?:java|javax|org|com)\.[a-z]+\.[\w.]*Exception|Response ended prematurely|IncompleteRead|Server Error:|invalid character .* looking for|unexpected EOF|RemoteDisconnected/,
+};
+
+const keepsItToItself = standsIn({
+  name: 'No exception text, stack or internal address is in an answer',
+  why: 'It tells strangers how the inside is built, and callers begin to depend on the wording of a library.',
+  fix: 'Answer with a sentence of your own, and leave the exception to the log.',
+  async run(pair) {
+    if (pair.failures.length === 0) throw new Unjudged('B never answered with a failure.');
+    for (const { sent, answer, received } of pair.failures) {
+      for (const [what, leak] of Object.entries(LEAKS)) {
+        const found = leak.exec(answer!.body);
+        if (found) throw new Fault(sent, received, `an answer without ${what} (${printable(found[0])})`);
+      }
+    }
+  },
+});
+
+export const whenAIsReplaced = [survivesB, asksOnce, ...misbehaviours, keepsItToItself];

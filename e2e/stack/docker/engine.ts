@@ -1,0 +1,35 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { tied } from '../process/enclosure.ts';
+import { ROOT } from '../paths.ts';
+
+export const BASE_IMAGE = 'node:26-trixie-slim';
+export const OPTIONS = { cwd: ROOT, maxBuffer: 256 * 1024 * 1024, timeout: 120_000 };
+export const run = promisify(execFile);
+
+/** Why containers cannot be run here, in one line; undefined when a Docker Engine with Compose answers. */
+export function dockerProblem(): string | undefined {
+  for (const args of [
+    ['version', '--format', '{{.Server.Version}}'],
+    ['compose', 'version'],
+  ]) {
+    const { error, status, stderr } = spawnSync('docker', args, { encoding: 'utf8', timeout: 20_000 });
+    if (error || status !== 0) return (error?.message ?? stderr).trim().split('\n')[0];
+  }
+  return undefined;
+}
+
+/** Runs `docker …` from the repository's root and resolves to what it printed. Rejects with its error output. */
+export async function docker(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  return runDocker(args, { ...process.env, ...env });
+}
+
+export async function runDocker(args: string[], env: NodeJS.ProcessEnv, timeout = OPTIONS.timeout): Promise<string> {
+  const { stdout } = await run(...tied('docker', args), { ...OPTIONS, timeout, env });
+  return stdout.trim();
+}
+
+export async function publishedUrl(container: string, port: number): Promise<string> {
+  const [address] = (await docker(['port', container, String(port)])).split('\n');
+  return `http://${address!.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}`;
+}
