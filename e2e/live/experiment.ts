@@ -7,25 +7,21 @@ import { phaseOf, type Band as BandColour, type State } from '../picture/states.
 import { askB, Caller, type Call } from '../experiment/calls.ts';
 import { FAULTS } from '../experiment/faults.ts';
 import { LogLines } from '../experiment/log-lines.ts';
-import { get } from '../stack/http.ts';
 import { quoted } from '../stack/shell.ts';
 import { BEHAVIOURS } from '../stack/stand-in.ts';
 import { explain } from './explain.ts';
-import type { Controls, Sight } from './controls.ts';
+import type { Controls } from './controls.ts';
+import { BOTH, Watch } from './watch.ts';
 import { MAX_CALLS, type Band, type CallView, type Dot, type Entry, type ServiceView, type View } from './protocol.ts';
 import type { Event, Name } from '../experiment/history.ts';
 import { Refused, Tour } from './tour.ts';
 
-const HEALTH_EVERY_MS = 1000;
-const HEALTH_STARTING_MS = 100;
-const HEALTH_PATIENCE_MS = 1000;
 const LINES_MS = 1000;
 const IDLE_MS = 1000; // a connection that is idle for longer may be one that B is closing
 const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
 const MAX_BANDS = 300;
 const MAX_HISTORY = 500;
 const SHOWN_HISTORY = 30;
-const BOTH: Name[] = ['a', 'b'];
 
 interface Settings {
   /** Is told of all that happens. */
@@ -48,24 +44,16 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   readonly bands: Band[] = [];
   readonly history: Entry[] = [];
   readonly #logs: Record<Name, LogLines>;
-  readonly #sights: Partial<Record<Name, Sight>> = {};
-  /** The life in which each service answered for its health. */
-  readonly #healthyLives: Record<Name, string> = { a: '', b: '' };
+  readonly #watch: Watch;
   readonly #states: Partial<Record<Name, State>> = {};
-  readonly #health: Record<Name, string> = { a: 'not asked yet', b: 'not asked yet' };
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   readonly #ends: (() => void)[] = [];
-  /** Cut off, and not heard of since. */
-  readonly #isOut: Record<Name, boolean> = { a: false, b: false };
   #behaviour = Object.keys(BEHAVIOURS)[0]!;
   #busy = '';
   /** The service that a command is starting. */
   #starting: Name | undefined;
   #version = 0;
   #chars = 0;
-  #presentLook: Promise<void> | undefined;
-  #nextLook: Promise<void> | undefined;
-  #isClosed = false;
 
   private constructor(controls: Controls, settings: Settings) {
     super();
@@ -77,26 +65,29 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const prefix = `live-${randomBytes(2).toString('hex')}-`;
     this.caller = new Caller({ perSecond: settings.callsPerSecond, ask, ended, prefix });
     this.#logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
+    this.#watch = new Watch(
+      controls,
+      (at) => this.#change(at),
+      (event) => settings.record?.(event),
+    );
     this.tour = new Tour(this);
   }
 
   static async begin(controls: Controls, settings: Settings) {
     const experiment = new Experiment(controls, settings);
-    await experiment.#look(Date.now());
     for (const name of BOTH) {
       const keep = (line: string) => {
         experiment.#logs[name].add(line);
         settings.record?.({ event: 'log', at: Date.now(), service: name, line });
       };
       experiment.#ends.push(controls.follow(name, keep));
-      void experiment.#askHealth(name);
     }
-    experiment.#ends.push(controls.watch((at) => void experiment.#look(at)));
+    await experiment.#watch.begin();
     return experiment;
   }
 
   end() {
-    this.#isClosed = true;
+    this.#watch.end();
     this.caller.stop();
     this.#agent.destroy();
     for (const end of this.#ends) end();
@@ -118,68 +109,17 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     return this.calls.map(dotOf);
   }
 
-  /** One look at a time, and one more for all that is reported during it. */
-  #look(at: number): Promise<void> {
-    this.#nextLook ??= this.#lookAfter(this.#presentLook, at);
-    return this.#nextLook;
-  }
-
-  async #lookAfter(before: Promise<void> | undefined, at: number) {
-    await before;
-    this.#presentLook = this.#nextLook;
-    this.#nextLook = undefined;
-    const sights = await this.controls.look().catch(() => undefined); // the engine may not answer for a moment
-    if (!sights || this.#isClosed) return;
-    const old = JSON.stringify(this.#sights);
-    Object.assign(this.#sights, sights);
-    for (const name of BOTH) this.#isOut[name] ||= sights[name].isCutOff;
-    if (JSON.stringify(this.#sights) !== old) this.#change(at);
-  }
-
-  async #askHealth(name: Name) {
-    while (!this.#isClosed) {
-      const sight = this.#sights[name]!;
-      const answer = await get(`${sight.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
-      const isAnswer = !(answer instanceof Error);
-      const isUp = isAnswer && answer.status < 500;
-      const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
-      const { life, state, isCutOff } = this.#sights[name]!;
-      const isOfThisLife = isUp && life === sight.life && state === 'running';
-      const isNews = isOfThisLife && (this.#healthyLives[name] !== life || this.#isOut[name] !== isCutOff);
-      const isNew = health !== this.#health[name] || isNews;
-      if (health !== this.#health[name])
-        this.settings.record?.({ event: 'health', at: Date.now(), service: name, health });
-      this.#health[name] = health;
-      if (isOfThisLife) {
-        this.#healthyLives[name] = life;
-        this.#isOut[name] = isCutOff;
-      }
-      if (isNew) this.#change(Date.now());
-      const isWaitedFor = !isUp || this.#state(name) === 'starting' || this.#isOut[name];
-      await sleep(isWaitedFor ? HEALTH_STARTING_MS : HEALTH_EVERY_MS, undefined, { ref: false });
-    }
-  }
-
-  #state(name: Name): ServiceView['state'] {
-    const { state, isReplaced, life } = this.#sights[name]!;
-    if (isReplaced) return 'replaced';
-    return state === 'running' && this.#healthyLives[name] !== life ? 'starting' : state;
-  }
-
   #service(name: Name): ServiceView & { isCutOff: boolean } {
-    const { url, note, isCutOff } = this.#sights[name]!;
-    const state = this.#starting === name ? 'starting' : this.#state(name);
-    const cut = this.#isOut[name] && (state === 'running' || state === 'starting') ? 'cut off from the network' : '';
+    const { url, note, isCutOff, health } = this.#watch.sight(name);
+    const state = this.#starting === name ? 'starting' : this.#watch.state(name);
     const port = new URL(url).port || '80';
     const said = { replaced: WHAT_IT_DOES[this.#behaviour]!, stopped: note }[state as string] ?? '';
-    return { state, note: cut || said, port, health: this.#health[name], isCutOff };
+    return { state, note: this.#watch.isCutOff(name) ? 'cut off from the network' : said, port, health, isCutOff };
   }
 
   #change(at: number) {
     for (const name of BOTH) {
-      const seen = this.#state(name);
-      const isUp = seen === 'running' || seen === 'starting';
-      const state: State = this.#isOut[name] && isUp ? 'cut off' : seen;
+      const state = this.#watch.phase(name);
       if (state === this.#states[name]) continue;
       this.#states[name] = state;
       this.settings.record?.({ event: 'state', at, service: name, state });
@@ -251,14 +191,14 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const { ms, problem } = entry;
     this.settings.record?.({ event: 'fault', at: entry.at, ms, command, ...(problem && { problem }) });
     this.#busy = '';
-    await this.#look(Date.now());
+    await this.#watch.look(Date.now());
     this.#starting = undefined;
     this.#change(Date.now());
   }
 
   /** Resolves once A and B run, as far as the page can see. */
   isRunning(): boolean {
-    return BOTH.every((name) => this.#state(name) === 'running' && !this.#isOut[name]);
+    return BOTH.every((name) => this.#watch.phase(name) === 'running');
   }
 
   setRate(callsPerSecond: number) {
@@ -296,7 +236,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   /** The same as `callView`, once the lines of a call that has just ended had time to arrive. */
   async settledCallView(n: number): Promise<CallView | undefined> {
     const call = this.#callOf(n);
-    const isSettled = (name: Name) => this.#sights[name]!.state === 'stopped' || this.#logs[name].isSettled(call!);
+    const isSettled = (name: Name) => this.#watch.sight(name).state === 'stopped' || this.#logs[name].isSettled(call!);
     while (call && !BOTH.every(isSettled) && Date.now() < call.at + call.ms + LINES_MS) await sleep(50);
     return this.callView(n);
   }
@@ -329,12 +269,6 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
 /** What the stand-in does, as the end of a sentence that begins with "A". */
 const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
-
-function silence({ name, code }: NodeJS.ErrnoException): string {
-  if (name === 'AbortError' || name === 'TimeoutError') return `no answer within ${HEALTH_PATIENCE_MS / 1000} s`;
-  if (code === 'ECONNREFUSED') return 'no answer: refused';
-  return code === 'ECONNRESET' ? 'no answer: the connection was reset' : 'no answer';
-}
 
 const charsOf = ({ msg, body = '' }: Call) => msg.length + body.length;
 

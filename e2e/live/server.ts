@@ -29,6 +29,7 @@ const MODULES = [
   'e2e/live/page/system.ts',
   'e2e/live/page/chart.ts',
   'e2e/live/page/dots.ts',
+  'e2e/live/page/sprites.ts',
   'e2e/live/page/sum.ts',
   'e2e/live/page/calls.ts',
   'e2e/live/page/tour.ts',

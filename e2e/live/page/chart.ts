@@ -1,9 +1,10 @@
 import uPlot from 'uplot';
 import { OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
 import { placed } from '../../picture/labels.ts';
-import { COLOURS, LATENCIES } from '../../picture/picture.ts';
+import { LATENCIES } from '../../picture/picture.ts';
 import { MAX_CALLS, type Band, type Dot, type View } from '../protocol.ts';
 import { add, at, clear, count, kind, LATE_MS, ms, n, placesSince } from './dots.ts';
+import { coloursOf, spriteOf } from './sprites.ts';
 import { showSum } from './sum.ts';
 import { byId, clock, duration, element, say } from './dom.ts';
 
@@ -77,22 +78,8 @@ export function choose(number: number) {
 }
 
 function readColours() {
-  const theme = dark.matches ? 1 : 0;
-  colours = Object.fromEntries(Object.entries(COLOURS).map(([name, both]) => [name, both[theme]!]));
-  sprites = OUTCOME_NAMES.map((outcome) => {
-    const pixels = MARK_SIZE * scale * devicePixelRatio;
-    const size = Math.ceil(12 * pixels);
-    const canvas = element('canvas', { width: String(size), height: String(size) });
-    const context = canvas.getContext('2d')!;
-    context.translate(size / 2, size / 2);
-    context.scale(pixels, pixels);
-    const path = new Path2D(`M0 0${OUTCOMES[outcome]!.path}`);
-    context.strokeStyle = context.fillStyle = colours[`outcome-${outcome}`]!;
-    context.lineWidth = 1.2;
-    context.stroke(path);
-    if (OUTCOMES[outcome]!.isFilled) context.fill(path);
-    return canvas;
-  });
+  colours = coloursOf(dark.matches ? 1 : 0);
+  sprites = OUTCOME_NAMES.map((outcome) => spriteOf(outcome, colours, MARK_SIZE * scale * devicePixelRatio));
   generation++;
   isStale = true;
 }
