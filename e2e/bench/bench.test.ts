@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { chart } from './chart.ts';
 import { farOff, Figures, turn } from './figures.ts';
 import { closedLoop, openLoop } from '../experiment/load.ts';
-import type { Report } from './run.ts';
+import type { Bench } from './run.ts';
 import { startServer, VARIANTS, type Server } from './servers.ts';
 import { textTable } from './text-table.ts';
 import { get } from '../stack/http.ts';
@@ -187,7 +187,7 @@ describe('The bench', () => {
       try {
         const [json, svg] = [join(folder, 'bench.json'), join(folder, 'bench.svg')];
         const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--quick', '--json', json, '--svg', svg]);
-        const { figures }: Report = JSON.parse(await readFile(json, 'utf8'));
+        const { figures }: Bench = JSON.parse(await readFile(json, 'utf8'));
         const p99 = figures.find(({ name }) => name === 'B /call-echo, 32 connections: p99')!;
         expect(p99.targets).to.have.length(1);
         expect(stdout).to.contain(p99.name);

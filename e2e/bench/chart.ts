@@ -1,5 +1,5 @@
 import { picture } from '../picture/picture.ts';
-import type { Report } from './run.ts';
+import type { Bench } from './run.ts';
 import { VARIANTS, type Variant } from './servers.ts';
 
 const SHOWN: [figure: string, title: string][] = [
@@ -13,7 +13,7 @@ const [WIDTH, LEFT, RIGHT, TOP] = [860, 58, 800, 44];
 const [BAR, GROUP] = [18, 86];
 
 /** The main figures as bars, each relative to plain. An SVG document. */
-export function chart({ date, machine, figures }: Report): string {
+export function chart({ date, machine, figures }: Bench): string {
   const groups = SHOWN.flatMap(([name, title]) => {
     const figure = figures.find((each) => each.name === name);
     const { plain, floor } = figure?.ratios ?? {};

@@ -16,7 +16,7 @@ import {
 } from './measures.ts';
 import { hangOn, startServer, VARIANTS } from './servers.ts';
 
-export interface Report {
+export interface Bench {
   date: string;
   machine: { cpus: number; model: string; memoryGiB: number; platform: string; node: string };
   figures: Figure[];
@@ -25,7 +25,7 @@ export interface Report {
 }
 
 /** The whole bench: every figure, in about five minutes. */
-export async function run(progress: Progress): Promise<Report> {
+export async function run(progress: Progress): Promise<Bench> {
   const figures = new Figures();
   for (const round of rounds(3, figures, progress)) await processStarts(round);
 
@@ -63,7 +63,7 @@ export async function run(progress: Progress): Promise<Report> {
 }
 
 /** The short form, in less than a minute: what a call that succeeds costs at 32 connections. */
-export async function runQuick(progress: Progress): Promise<Report> {
+export async function runQuick(progress: Progress): Promise<Bench> {
   const figures = new Figures();
   const a = await startWarm('a', undefined, progress);
   const b = await startWarm('b', a.product.url, progress);
@@ -82,7 +82,7 @@ function* rounds(count: number, figures: Figures, progress: Progress): Generator
   }
 }
 
-function report(figures: Figures, notMeasured: string[]): Report {
+function report(figures: Figures, notMeasured: string[]): Bench {
   if (process.platform !== 'linux') notMeasured.push(`CPU and memory: ${process.platform} has no /proc`);
   const [first] = cpus();
   const machine = {

@@ -1,7 +1,7 @@
 import { block } from '../docs/markdown.ts';
 
 /** What a reader copies from a page, one `sh` block, and what it prints: the `text` block right after it, if any. */
-export interface Step {
+export interface Block {
   commands: string;
   output: string;
   /** The line of the page that the commands start in, counted from 1. */
@@ -10,11 +10,11 @@ export interface Step {
   section: string;
 }
 
-const STEP = /^```sh\n(?<commands>[^]*?)\n```$(?:\n\n```text\n(?<output>[^]*?)\n```$)?/gm;
+const BLOCK = /^```sh\n(?<commands>[^]*?)\n```$(?:\n\n```text\n(?<output>[^]*?)\n```$)?/gm;
 
 /** The steps of a page, in their order. */
-export function stepsIn(page: string): Step[] {
-  return [...page.matchAll(STEP)].map(({ groups, index }) => {
+export function blocksIn(page: string): Block[] {
+  return [...page.matchAll(BLOCK)].map(({ groups, index }) => {
     const before = page.slice(0, index).split('\n');
     return {
       commands: groups!.commands!,
@@ -26,12 +26,12 @@ export function stepsIn(page: string): Step[] {
 }
 
 /** A command of a page, one a line of its steps; what the step prints is what its last command does. */
-export interface Example extends Omit<Step, 'commands'> {
+export interface Example extends Omit<Block, 'commands'> {
   command: string;
 }
 
 export function examplesIn(page: string): Example[] {
-  return stepsIn(page).flatMap(({ commands, output, line, section }) => {
+  return blocksIn(page).flatMap(({ commands, output, line, section }) => {
     const lines = commands.split('\n');
     return lines.map((command, index) => {
       return { command, output: index === lines.length - 1 ? output : '', line: line + index, section };
@@ -41,8 +41,8 @@ export function examplesIn(page: string): Example[] {
 
 /** The page with other outputs, by the step's line, under its steps. */
 export function withOutputs(page: string, outputs: Map<number, string>): string {
-  const steps = stepsIn(page).values();
-  return page.replaceAll(STEP, () => {
+  const steps = blocksIn(page).values();
+  return page.replaceAll(BLOCK, () => {
     const { commands, output, line } = steps.next().value!;
     return written(commands, outputs.get(line) ?? output);
   });

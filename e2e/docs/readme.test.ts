@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { ROOT } from '../stack/paths.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
-import { actOutWithDocker, actOutWithoutDocker } from './act-out.ts';
-import { anchorsIn, linksIn, settled, stepsIn } from './page.ts';
+import { followWithDocker, followWithoutDocker } from './follow.ts';
+import { anchorsIn, linksIn, settled, blocksIn } from './page.ts';
 import { reasonsTable } from './reasons.ts';
 
 const README = `${ROOT}README.md`;
@@ -17,7 +17,7 @@ const PAGES = globSync(['README.md', '*/README.md', '*/*/README.md'], { cwd: ROO
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const readme = read(README);
-const steps = stepsIn(readme);
+const steps = blocksIn(readme);
 const withoutDocker = steps.filter(({ section }) => section === 'Without Docker');
 
 /** A promise for each step: pasted in its place, it prints what the page says. */
@@ -34,7 +34,7 @@ describeWithDocker('The README, pasted block by block from top to bottom', funct
   let outputs: Map<number, string>;
 
   before(async () => {
-    outputs = await actOutWithDocker(readme);
+    outputs = await followWithDocker(readme);
   });
 
   promiseOutputs(
@@ -45,10 +45,10 @@ describeWithDocker('The README, pasted block by block from top to bottom', funct
 
 describe('The README, followed without Docker', function () {
   this.timeout(60_000);
-  let seen: Awaited<ReturnType<typeof actOutWithoutDocker>>;
+  let seen: Awaited<ReturnType<typeof followWithoutDocker>>;
 
   before(async () => {
-    seen = await actOutWithoutDocker(readme);
+    seen = await followWithoutDocker(readme);
   });
 
   promiseOutputs(withoutDocker, () => seen.outputs);

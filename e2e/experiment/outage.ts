@@ -2,16 +2,18 @@ import { drawCalls } from '../picture/calls-chart.ts';
 import type { Stack } from '../stack/service.ts';
 import { slowest } from './calls.ts';
 import { callsIn, callsOf, outcomesOf, phasesOf, type Event } from './history.ts';
-import type { Faults } from './run.ts';
+import type { Perform } from './run.ts';
 
-/** What an outage is made of, on a pair of any kind. */
-export const faultsOf = ({ a }: Stack) =>
-  ({
-    stop: { during: 'stopping', leaves: 'stopped', act: async () => void (await a.stop()) },
-    start: { during: 'starting', leaves: 'running', act: () => a.start() },
-    pause: { leaves: 'paused', act: () => a.pause() },
-    resume: { leaves: 'running', act: () => a.resume() },
-  }) satisfies Faults;
+/** Does to the A of any pair what an outage is made of. */
+export function performOn({ a }: Stack): Perform {
+  const acts: Record<string, () => Promise<unknown>> = {
+    'stop-a': () => a.stop(),
+    'start-a': () => a.start(),
+    'pause-a': () => a.pause(),
+    'resume-a': () => a.resume(),
+  };
+  return async (fault) => void (await acts[fault]!());
+}
 
 /** An outage as an SVG picture, whose description says what most calls of each phase met. `deadlineMs` is B's, where it is known. */
 export function drawOutage(history: Event[], callsPerSecond: number, deadlineMs?: number): string {

@@ -1,28 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { State } from '../picture/states.ts';
 import { Caller, type Ask } from './calls.ts';
+import { FAULTS } from './faults.ts';
 import type { Event } from './history.ts';
 
-/** When a fault began and when it was over, as whoever did it saw it; in milliseconds since 1970. */
+/** When a fault began and when it was over, as the one who did it knows; in milliseconds since 1970. */
 export interface Times {
   from?: number;
   to?: number;
 }
 
-/** What can be done to A. */
-export interface Faults {
-  [name: string]: {
-    /** What A goes through until it is done, if that takes time, and where it is then. */
-    during?: State;
-    leaves: State;
-    act: () => Promise<Times | void>;
-  };
-}
+/** Does one of the `FAULTS` to a pair, and resolves once it is done. */
+export type Perform = (fault: string) => Promise<Times | void>;
 
-/** Waits for so many milliseconds, or does something to A. */
-export type Step = number | string;
+/** What is done to A: one of the `FAULTS`, or nothing for so many milliseconds. */
+export type Script = (string | number)[];
 
-/** What `calls` makes of a service `b`, and how often. */
+/** How B is called meanwhile. */
 export interface Calls {
   perSecond: number;
   ask: Ask;
@@ -30,7 +24,7 @@ export interface Calls {
 }
 
 /** Acts out a script on a pair whose A is running, under steady calls. Resolves to the history, without logs. */
-export async function run(script: Step[], faults: Faults, calls: Calls): Promise<Event[]> {
+export async function run(script: Script, perform: Perform, calls: Calls): Promise<Event[]> {
   const history: Event[] = [{ event: 'state', at: Date.now(), service: 'a', state: 'running' }];
   const enter = (state: State, at: number) => history.push({ event: 'state', at, service: 'a', state });
   const caller = new Caller({ ...calls, ended: (call) => history.push({ event: 'call', ...call }) });
@@ -40,12 +34,12 @@ export async function run(script: Step[], faults: Faults, calls: Calls): Promise
         await sleep(step);
         continue;
       }
-      const { during, leaves, act } = faults[step]!;
-      const began = Date.now();
-      const { from = began, to = Date.now() } = (await act()) ?? {};
+      const { during, leaves } = FAULTS[step]!;
+      const at = Date.now();
+      const { from = at, to = Date.now() } = (await perform(step)) ?? {};
       if (during) enter(during, from);
       enter(leaves, during ? to : from);
-      history.push({ event: 'fault', at: began, ms: Date.now() - began, command: step });
+      history.push({ event: 'fault', at, ms: Date.now() - at, command: step });
     }
   } finally {
     caller.stop();

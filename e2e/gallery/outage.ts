@@ -1,14 +1,24 @@
-import { faultsOf } from '../experiment/outage.ts';
+import { performOn } from '../experiment/outage.ts';
 import { askB } from '../experiment/calls.ts';
 import type { Event } from '../experiment/history.ts';
-import { run, type Faults, type Step } from '../experiment/run.ts';
+import { run, type Script } from '../experiment/run.ts';
 import { docker } from '../stack/docker/engine.ts';
 import { startContainers } from '../stack/docker/containers.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { jsonLogs } from '../stack/service.ts';
 
 export const CALLS_PER_SECOND = 50;
-const SCRIPT: Step[] = [2500, 'stop', 3000, 'start', 2500, 'pause', 3500, 'resume', 2500, 'recreate', 2500];
+const SCRIPT: Script = [
+  ...[2500, 'stop-a', 3000, 'start-a', 2500],
+  ...['pause-a', 3500, 'resume-a', 2500, 'recreate-a', 2500],
+];
+/** What the engine calls the beginning of a fault. */
+const EVENTS: Record<string, string> = {
+  'stop-a': 'kill',
+  'pause-a': 'pause',
+  'resume-a': 'unpause',
+  'recreate-a': 'kill',
+};
 
 /**
  * Acts out the outage on a pair of its own, which takes some 20 s. A is running from when it listens or is resumed until the
@@ -17,19 +27,14 @@ const SCRIPT: Step[] = [2500, 'stop', 3000, 'start', 2500, 'pause', 3500, 'resum
 export async function actOutOutage(): Promise<Event[]> {
   await using stack = await startContainers({}, 'e2e/gallery/outage.yml');
   const { a, b } = stack;
-  const { stop, start, pause, resume } = faultsOf(stack);
-  const faults: Faults = {
-    stop: { ...stop, act: async () => ({ from: await timeOf('kill', a, stop.act) }) },
-    start: { ...start, act: async () => ({ to: await start.act().then(() => timeOfListening(a)) }) },
-    pause: { ...pause, act: async () => ({ from: await timeOf('pause', a, pause.act) }) },
-    resume: { ...resume, act: async () => ({ from: await timeOf('unpause', a, resume.act) }) },
-    recreate: {
-      during: 'recreated',
-      leaves: 'running',
-      act: async () => ({ from: await timeOf('kill', a, () => a.recreate()), to: await timeOfListening(a) }),
-    },
+  const perform = performOn(stack);
+  const act = (fault: string) => (fault === 'recreate-a' ? a.recreate() : perform(fault));
+  const timed = async (fault: string) => {
+    const event = EVENTS[fault];
+    const from = event ? await timeOf(event, a, () => act(fault)) : void (await act(fault));
+    return { from, to: /^(?:start|recreate)/.test(fault) ? await timeOfListening(a) : undefined };
   };
-  return await run(SCRIPT, faults, { perSecond: CALLS_PER_SECOND, ask: (id, msg) => askB(b.url, id, msg) });
+  return await run(SCRIPT, timed, { perSecond: CALLS_PER_SECOND, ask: (id, msg) => askB(b.url, id, msg) });
 }
 
 /** When the engine did `event` to the service's container in the course of `action`, in milliseconds since 1970. */

@@ -12,7 +12,7 @@ export interface Typed {
 }
 
 /** The commands of one state of the world, in their order. */
-export interface Step {
+export interface Stage {
   title: string;
   typed: Typed[];
 }
@@ -24,7 +24,7 @@ const MAX_BYTES = 64 * 1024;
 /**
  * Acts out the lab's success and its failure with curl, on a pair that is up. Rejects when A cannot be stopped or started.
  */
-export async function gatherEvidence(stack: Stack): Promise<Step[]> {
+export async function gatherEvidence(stack: Stack): Promise<Stage[]> {
   const { a, b } = stack;
   const callB = () => logged(stack, () => curl(`${b.url}/call-echo?msg=hello`));
   await sleep(300); // lines about its start are no part of this

@@ -14,7 +14,7 @@ const RECOVERY_MS = 20_000;
 /** Something else is being done to the pair, or this cannot be done now. */
 export class Refused extends Error {}
 
-interface Step {
+interface Turn {
   act: Act;
   /** Absent when the question is about the calls that are made while the breaking commands run. */
   call?: Expectation;
@@ -37,7 +37,7 @@ interface Stage {
 /** The gallery's acts, played on the pair of the page: predict what B will answer, and see. */
 export class Tour {
   readonly #experiment: Stage;
-  readonly #steps: Step[];
+  readonly #turns: Turn[];
   readonly #acts: Act[];
   #at = -1;
   #verdicts: Verdict[] = [];
@@ -50,7 +50,7 @@ export class Tour {
     this.#experiment = experiment;
     const { type, command } = experiment.controls;
     this.#acts = acts.filter(({ fault }) => type || (fault && command(fault, '')));
-    this.#steps = this.#acts.flatMap((act): Step[] => {
+    this.#turns = this.#acts.flatMap((act): Turn[] => {
       if (act.calls.length === 0) return [{ act, isFirst: true, isLast: true }];
       const last = act.calls.length - 1;
       return act.calls.map((call, index) => ({ act, call, isFirst: index === 0, isLast: index === last }));
@@ -58,19 +58,19 @@ export class Tour {
   }
 
   view(): TourView {
-    const step = this.#steps[this.#at];
+    const turn = this.#turns[this.#at];
     return {
       acts: this.#acts.length,
       allActs: acts.length,
-      questions: this.#steps.length,
+      questions: this.#turns.length,
       at: this.#at,
       isRunning: this.isRunning,
-      question: step && this.#question(step),
+      question: turn && this.#question(turn),
       verdicts: this.#verdicts,
     };
   }
 
-  #question({ act, call, isFirst }: Step): Question {
+  #question({ act, call, isFirst }: Turn): Question {
     const { type, own, command } = this.#experiment.controls;
     const { prepares = [], breaks, fault } = act;
     const typed = [...(isFirst ? [...prepares, ...breaks] : []), ...(call?.breaks ?? [])];
@@ -95,19 +95,19 @@ export class Tour {
 
   /** Acts out the present question, and compares what B answers with the prediction. */
   async run(predicted: Prediction) {
-    const step = this.#steps[this.#at];
-    if (!step || this.#verdicts.length > this.#at) throw new Refused('There is nothing to predict now.');
+    const turn = this.#turns[this.#at];
+    if (!turn || this.#verdicts.length > this.#at) throw new Refused('There is nothing to predict now.');
     if (!OUTCOME_NAMES.includes(predicted.outcome) || !Object.hasOwn(WAITS, predicted.wait)) {
       throw new Refused('Predict what B will answer, and after how long.');
     }
     await this.#play(async () => {
-      if (step.isFirst && !this.#experiment.controls.type) await this.#restore(); // the gallery's acts build on each other
+      if (turn.isFirst && !this.#experiment.controls.type) await this.#restore(); // the gallery's acts build on each other
       this.#experiment.caller.isResting = true;
       this.isInAct = true;
-      if (step.isFirst) await this.#do(step.act.prepares ?? []);
-      const [calls, delayMs] = step.call ? await this.#one(step, step.call) : await this.#meanwhile(step);
-      this.#verdicts.push(verdictOf(step, calls, delayMs, predicted));
-      if (step.isLast) await this.#fix(step.act);
+      if (turn.isFirst) await this.#do(turn.act.prepares ?? []);
+      const [calls, delayMs] = turn.call ? await this.#one(turn, turn.call) : await this.#meanwhile(turn);
+      this.#verdicts.push(verdictOf(turn, calls, delayMs, predicted));
+      if (turn.isLast) await this.#fix(turn.act);
     });
   }
 
@@ -119,7 +119,7 @@ export class Tour {
 
   async leave() {
     await this.#play(async () => {
-      if (this.isInAct) await this.#fix(this.#steps[this.#at]!.act);
+      if (this.isInAct) await this.#fix(this.#turns[this.#at]!.act);
       await this.#restore();
       this.#at = -1;
     });
@@ -138,7 +138,7 @@ export class Tour {
     }
   }
 
-  async #one({ act, isFirst }: Step, call: Expectation): Promise<[Call[], delayMs: number]> {
+  async #one({ act, isFirst }: Turn, call: Expectation): Promise<[Call[], delayMs: number]> {
     if (isFirst) await this.#experiment.caller.send('before'); // B has a connection to A, as after any other call
     if (isFirst) await this.#do(act.breaks, act.fault);
     if (call.breaks) await this.#do(call.breaks);
@@ -147,7 +147,7 @@ export class Tour {
     return [[made], this.#delay(await health.stop())];
   }
 
-  async #meanwhile({ act }: Step): Promise<[Call[], delayMs: number]> {
+  async #meanwhile({ act }: Turn): Promise<[Call[], delayMs: number]> {
     using health = this.#askHealth();
     const { caller } = this.#experiment;
     const made: Promise<Call>[] = [];
@@ -211,7 +211,7 @@ export class Tour {
 }
 
 /** Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
-function verdictOf({ act, call }: Step, calls: Call[], delayMs: number, predicted: Prediction): Verdict {
+function verdictOf({ act, call }: Turn, calls: Call[], delayMs: number, predicted: Prediction): Verdict {
   const failed = calls.filter(({ outcome }) => outcome !== '200');
   const judged = failed.length > 0 ? failed : calls;
   const waits = ({ ms }: Call) => [waitOf(ms), waitOf(ms - delayMs)];

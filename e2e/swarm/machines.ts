@@ -21,7 +21,7 @@ export interface Served {
 }
 
 /** Somebody who follows the chapter, on machines, ports and image tags of their own. */
-export async function newReader() {
+export async function newMachines() {
   const own = randomBytes(4).toString('hex');
   const ports = await Promise.all(NODES.map(freePort));
   const env: NodeJS.ProcessEnv = { ...process.env, COMPOSE_PROJECT_NAME: `machines-${own}` };
@@ -88,7 +88,7 @@ export async function newReader() {
   };
 }
 
-export type Reader = Awaited<ReturnType<typeof newReader>>;
+export type Machines = Awaited<ReturnType<typeof newMachines>>;
 
 /**
  * Calls one of the `addresses` over a connection of its own, and the next of them when that is refused, or is reset before

@@ -1,9 +1,9 @@
 /** Follows the chapter, draws two of its acts, and prints what its tables are made of. Takes six minutes. */
 import { writeFile } from 'node:fs/promises';
 import { command } from '../stack/command.ts';
-import { drawAct } from './act-chart.ts';
-import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, FOLDER, inWords, newActor, sections } from './act-out.ts';
-import type { Reader } from './machines.ts';
+import { drawSection } from './section-chart.ts';
+import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, FOLDER, inWords, newActor, sections } from './chapter.ts';
+import type { Machines } from './machines.ts';
 import { servedByMachines, servedByReplica, warmUp } from './sizing.ts';
 
 const PICTURES: Record<string, string> = { 'A new version of A': 'update.svg', 'A machine is frozen': 'frozen.svg' };
@@ -28,7 +28,7 @@ await command(HELP, { write: { type: 'boolean' } }, async ({ write }) => {
       const act = await actor.actOut(title);
       console.log(inWords(act));
       if (write && PICTURES[title])
-        await writeFile(`${FOLDER}/${PICTURES[title]}`, drawAct(act, CALLS_PER_SECOND, DEADLINE_MS));
+        await writeFile(`${FOLDER}/${PICTURES[title]}`, drawSection(act, CALLS_PER_SECOND, DEADLINE_MS));
     } else {
       for (const example of examples) await actor.enact(example);
     }
@@ -37,7 +37,7 @@ await command(HELP, { write: { type: 'boolean' } }, async ({ write }) => {
   actor.reader.down();
 });
 
-async function measure(reader: Reader) {
+async function measure(reader: Machines) {
   console.log('Calls a second on one, two and three machines:', await servedByMachines(reader));
   const sizes = { 'service-b': [0.1, 0.2, 0.5, 1], 'service-a': [0.1, 0.2] } as const;
   for (const [service, cpus] of Object.entries(sizes)) {

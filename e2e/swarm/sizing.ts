@@ -1,5 +1,5 @@
 import { callMany, closedLoop } from '../experiment/load.ts';
-import { NODES, type Reader } from './machines.ts';
+import { NODES, type Machines } from './machines.ts';
 
 const CALLERS = 8; // for each B: enough to keep a fifth of a core busy
 const WARM_UP_CALLS = 4000; // at a fifth of a core, code that is not compiled yet would be measured for a minute
@@ -7,10 +7,10 @@ const ROUNDS = 12; // of a second each: how much a core gets done here changes f
 
 const PATH = ':8081/call-echo?msg=hello';
 
-const addressesOf = (reader: Reader, nodes = NODES) => Promise.all(nodes.map((node) => reader.addressOf(node)));
+const addressesOf = (reader: Machines, nodes = NODES) => Promise.all(nodes.map((node) => reader.addressOf(node)));
 
 /** Has each B serve some calls, before it is held to anything. */
-export async function warmUp(reader: Reader) {
+export async function warmUp(reader: Machines) {
   const addresses = await addressesOf(reader);
   await Promise.all(addresses.map((address) => callMany(`http://${address}${PATH}`, WARM_UP_CALLS)));
 }
@@ -19,7 +19,7 @@ export async function warmUp(reader: Reader) {
  * The calls a second that the Bs on one, two and three machines serve together: means of twelve rounds, each of which
  * begins with another machine and measures all three numbers.
  */
-export async function servedByMachines(reader: Reader): Promise<number[]> {
+export async function servedByMachines(reader: Machines): Promise<number[]> {
   const addresses = await addressesOf(reader);
   const sums = addresses.map(() => 0);
   for (let round = 0; round < ROUNDS; round++) {
@@ -30,7 +30,7 @@ export async function servedByMachines(reader: Reader): Promise<number[]> {
 }
 
 /** The calls a second that one replica serves while it is held to `cpus` cores; of A's, behind all Bs. */
-export async function servedByReplica(reader: Reader, service: 'service-a' | 'service-b', cpus: number) {
+export async function servedByReplica(reader: Machines, service: 'service-a' | 'service-b', cpus: number) {
   const list = `docker ps --quiet --filter name=${service}`;
   const counts: number[] = [];
   for (const node of NODES) {

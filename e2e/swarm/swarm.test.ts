@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Call } from '../experiment/calls.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
-import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, inWords, lostIn, newActor, sections, type Act } from './act-out.ts';
+import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, inWords, lostIn, newActor, sections, type Section } from './chapter.ts';
 import { servedByMachines, warmUp } from './sizing.ts';
 
 const LATE_MS = 250;
@@ -21,7 +21,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   after(() => actor?.reader.down());
 
-  async function actOut(title: string): Promise<Act> {
+  async function actOut(title: string): Promise<Section> {
     const act = await actor.actOut(title);
     console.log(`      ${inWords(act)}`);
     return act;
@@ -35,7 +35,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
   describe('Deploy', () => itIs('Deploy'));
 
   describe('A new version of A, three times', () => {
-    let act: Act;
+    let act: Section;
     before(async () => {
       act = await actOut('A new version of A');
     });
@@ -60,7 +60,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
   });
 
   describe('Twice as many replicas', () => {
-    let act: Act;
+    let act: Section;
     before(async () => {
       act = await actOut('More replicas');
     });
@@ -87,7 +87,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   for (const title of ['A machine is frozen', 'A machine is killed, and replaced', 'The manager is lost']) {
     describe(title, () => {
-      let act: Act;
+      let act: Section;
       before(async () => {
         act = await actOut(title);
       });
@@ -145,7 +145,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 });
 
 /** What the slowest call takes on this machine, however busy it is, before anything happens. */
-const unhindered = ({ calls, commands }: Act) =>
+const unhindered = ({ calls, commands }: Section) =>
   Math.max(...calls.filter(({ at, ms }) => at + ms < commands[0]!.from).map(({ ms }) => ms));
 
 function expectAll200(calls: Call[]) {

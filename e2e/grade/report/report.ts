@@ -1,5 +1,5 @@
 import { duration } from '../../stack/duration.ts';
-import type { Step } from '../evidence.ts';
+import type { Stage } from '../evidence.ts';
 import { score, type Result, type Score } from '../grade.ts';
 import type { Sources } from '../../pairs/sources.ts';
 
@@ -24,7 +24,7 @@ export interface Report {
 
 export interface Proof {
   /** What was typed and written; or why nothing was. */
-  steps: Step[] | string;
+  steps: Stage[] | string;
   /** How B answers during an outage of A, as an SVG picture; or why there is none. */
   picture: { svg: string } | string;
 }

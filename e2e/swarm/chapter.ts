@@ -4,7 +4,7 @@ import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
 import { ROOT } from '../stack/paths.ts';
 import { tryFor } from '../stack/until.ts';
 import { examplesIn, type Example } from '../docs/page.ts';
-import { callAny, newReader, NODES, type Served } from './machines.ts';
+import { callAny, newMachines, NODES, type Served } from './machines.ts';
 
 export const FOLDER = `${ROOT}e2e/swarm`;
 const examples = examplesIn(readFileSync(`${FOLDER}/README.md`, 'utf8'));
@@ -26,7 +26,7 @@ export const ACTS: Record<string, { nodes: string[]; restMs?: number }> = {
 const ANSWER_PATIENCE_MS = 60_000; // Swarm takes its time
 
 /** A section of the chapter, acted out under steady calls. */
-export interface Act {
+export interface Section {
   title: string;
   calls: Call[];
   /** When each command began and ended, in milliseconds since 1970. */
@@ -36,7 +36,7 @@ export interface Act {
 
 /** Follows the chapter on machines of its own. */
 export async function newActor() {
-  const reader = await newReader();
+  const reader = await newMachines();
 
   /** Rejects with what was printed, if that is not what the chapter says, within a minute where it asks how things are. */
   async function enact({ command, output }: Example) {
@@ -48,7 +48,7 @@ export async function newActor() {
   }
 
   /** Calls the Bs in turn, CALLS_PER_SECOND times a second, from a second before the first command on. */
-  async function actOut(title: string): Promise<Act> {
+  async function actOut(title: string): Promise<Section> {
     const { nodes, restMs = 3000 } = ACTS[title]!;
     const since = Date.now() / 1000;
     const addresses = await Promise.all(nodes.map((node) => reader.addressOf(node)));
@@ -59,7 +59,7 @@ export async function newActor() {
     };
     using steady = callSteadily(CALLS_PER_SECOND, call);
     await sleep(1000);
-    const commands: Act['commands'] = [];
+    const commands: Section['commands'] = [];
     for (const example of sections[title]!) {
       const from = Date.now();
       await enact(example);
@@ -81,7 +81,7 @@ export async function newActor() {
 export const lostIn = (calls: Call[]) => calls.filter(({ status }) => status !== 200);
 
 /** A row of the chapter's table, and why each lost call was lost. */
-export function inWords({ title, calls }: Act): string {
+export function inWords({ title, calls }: Section): string {
   const lost = lostIn(calls).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
   const slowestMs = slowest(calls.filter(({ status }) => status === 200));
   const figures = `${lost.length} of ${calls.length} calls lost, slowest 200 after ${Math.round(slowestMs)} ms`;

@@ -1,8 +1,8 @@
 import { drawCalls, type DrawnBand } from '../picture/calls-chart.ts';
-import { lostIn, type Act } from './act-out.ts';
+import { lostIn, type Section } from './chapter.ts';
 
 /** An act as an SVG picture, with a band for each update and for each time in which a machine is paused or killed. */
-export function drawAct(act: Act, callsPerSecond: number, deadlineMs: number): string {
+export function drawSection(act: Section, callsPerSecond: number, deadlineMs: number): string {
   const { title, calls } = act;
   const to = Math.max(...calls.map(({ at, ms }) => at + ms));
   const bands = bandsOf(act, to);
@@ -18,7 +18,7 @@ export function drawAct(act: Act, callsPerSecond: number, deadlineMs: number): s
   });
 }
 
-function bandsOf({ commands }: Act, end: number): DrawnBand[] {
+function bandsOf({ commands }: Section, end: number): DrawnBand[] {
   return commands.flatMap(({ command, from, to }, index): DrawnBand[] => {
     const [, image] = /service update .*--image two-services\/(\S+)/.exec(command) ?? [];
     if (image) return [{ name: `update to ${image}`, band: 'replaced', from, to }];

@@ -1,15 +1,15 @@
 import { newProject } from '../stack/docker/containers.ts';
-import { stepsIn } from './page.ts';
+import { blocksIn } from './page.ts';
 import { newReader } from './reader.ts';
 
 const WITHOUT_DOCKER = 'Without Docker';
 
 /** Pastes every step of the README that needs Docker, one right after the other. Resolves to what each printed, by line. */
-export async function actOutWithDocker(readme: string): Promise<Map<number, string>> {
+export async function followWithDocker(readme: string): Promise<Map<number, string>> {
   await using project = newProject();
   const reader = await newReader(project);
   const outputs = new Map<number, string>();
-  for (const { section, commands, line } of stepsIn(readme)) {
+  for (const { section, commands, line } of blocksIn(readme)) {
     if (section !== WITHOUT_DOCKER) outputs.set(line, await reader.paste(commands));
   }
   return outputs;
@@ -19,8 +19,8 @@ export async function actOutWithDocker(readme: string): Promise<Map<number, stri
  * Does what the README says under "Without Docker", in three terminals. Resolves to what each step printed, by line;
  * `again` is what asking printed once A was started again, and `together` what it printed after `npm start`.
  */
-export async function actOutWithoutDocker(readme: string) {
-  const [ask, askStoppedA] = stepsIn(readme).filter(({ section }) => section === WITHOUT_DOCKER);
+export async function followWithoutDocker(readme: string) {
+  const [ask, askStoppedA] = blocksIn(readme).filter(({ section }) => section === WITHOUT_DOCKER);
   const outputs = new Map<number, string>();
   await using reader = await newReader();
   const a = await reader.open('npm run service-a');
