@@ -2,29 +2,36 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { ROOT } from '../stack/paths.ts';
+import { tied } from '../stack/process/enclosure.ts';
 
 const PASTE_MS = 240_000;
 
 /** How a page's commands are run where what they name has other names, and how what they print reads as on the page. */
 export interface Shell {
   env: NodeJS.ProcessEnv;
-  /** The commands as they are run. */
-  own: (commands: string) => string;
+  /** The commands as they are run, where that is not as they stand. */
+  own?: (commands: string) => string;
   /** What was printed, as the page has it. */
-  told: (printed: string) => string;
+  told?: (printed: string) => string;
 }
 
 /**
  * Pastes lines into a shell in the repository's folder, which runs them one after the other, and resolves to what they
  * printed. Rejects with what the last one wrote to its standard error when that failed and `isStrict`.
  */
-export async function paste(commands: string, { env, own, told }: Shell, isStrict = false): Promise<string> {
-  const shell = spawn('bash', { cwd: ROOT, env, timeout: PASTE_MS });
+export async function paste(
+  commands: string,
+  { env, own = same, told = same }: Shell,
+  isStrict = false,
+): Promise<string> {
+  const shell = spawn(...tied('bash', []), { cwd: ROOT, env, timeout: PASTE_MS });
   shell.stdin.end(`${own(commands)}\n`);
   const [printed, errors] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
   if (isStrict && shell.exitCode !== 0) throw new Error(errors.trim() || `${commands} failed.`);
   return answered(told(printed));
 }
+
+const same = (text: string) => text;
 
 /** What was printed, without a terminal's escape sequences and without the progress of a build. */
 function answered(printed: string): string {

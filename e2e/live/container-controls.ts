@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { FAULTS, type ContainerNames } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
 import { docker } from '../stack/docker/engine.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { OWNER, OWNER_LABEL } from '../stack/docker/owner.ts';
-import { ROOT } from '../stack/paths.ts';
-import { tied } from '../stack/process/enclosure.ts';
+import { paste } from '../docs/shell.ts';
 import type { Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { until } from '../stack/until.ts';
@@ -17,7 +14,6 @@ import { lineReader, type Controls, type Sight } from './controls.ts';
 
 const LABEL = 'com.docker.compose';
 const EVENTS = ['start', 'die', 'pause', 'unpause', 'destroy', 'connect', 'disconnect'];
-const TYPE_MS = 120_000;
 const AGAIN_MS = 300;
 const GALLERY_NAME = 'two-services';
 
@@ -161,14 +157,8 @@ export async function containerControls(
   };
 }
 
-/** Types commands into a shell in the repository's folder. Rejects with the last line of its error output when it fails. */
-async function type(command: string): Promise<string> {
-  const shell = spawn(...tied('bash', ['-c', command]), { cwd: ROOT, timeout: TYPE_MS });
-  shell.stdin.end();
-  const [out, err] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
-  if (shell.exitCode !== 0) throw new Error(err.trim().split('\n').at(-1));
-  return out.trim();
-}
+/** Types commands into a shell in the repository's folder. Rejects with what the last one wrote when that failed. */
+const type = (commands: string) => paste(commands, { env: process.env }, true);
 
 async function isListening(container: string, port: number): Promise<boolean> {
   const look = `require('net').connect(${port}).on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;

@@ -43,7 +43,7 @@ export async function newMachines() {
     },
     told: (printed: string) => printed.replaceAll(`-${own}`, ''),
   };
-  const sh = (script: string) => paste(script, { ...shell, own: (same) => same, told: (same) => same }, true);
+  const sh = (script: string) => paste(script, { env }, true);
 
   function remove() {
     const down = ['compose', '--file', MACHINES, 'down', '--volumes', '--timeout', '1'];
