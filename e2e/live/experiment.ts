@@ -196,7 +196,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     this.#change(Date.now());
   }
 
-  /** Resolves once A and B run, as far as the page can see. */
+  /** Whether A and B are running, as far as the page can see. */
   isRunning(): boolean {
     return BOTH.every((name) => this.#watch.phase(name) === 'running');
   }

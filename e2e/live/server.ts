@@ -205,13 +205,12 @@ function eventRoute(router: Router, experiment: Experiment) {
   experiment.on('calls', (some) => dots.push(...some));
   let isChanged = false;
   experiment.on('change', () => (isChanged = true));
-  const timer = setInterval(() => {
+  setInterval(() => {
     if (dots.length > 0) send(event('calls', JSON.stringify(dots)));
     dots = [];
     if (isChanged) send(event('view', toJson(experiment.view())));
     isChanged = false;
   }, SEND_EVERY_MS).unref();
-  experiment.on('end', () => clearInterval(timer));
 
   router.get('/events', (ctx) => {
     if (pages.size >= MAX_PAGES) ctx.throw(503, 'Too many pages are open; close one.', { expose: true });
