@@ -5,14 +5,14 @@ import { FAULTS } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
 import { ownersOf } from '../stack/process/listeners.ts';
 import { hasProc } from '../stack/process/resources.ts';
-import type { FollowedStack, Service, StandIn } from '../stack/service.ts';
+import type { FollowedStack, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
 import { lineReader, type Controls, type Sight } from './controls.ts';
 
 const LOOK_EVERY_MS = 300;
 const END_MS = 10_000;
 
-/** Of processes in groups of their own. `starts` is how each is started, fit to be typed. */
+/** Controls a pair that runs as two process groups. `starts` is how each is started, fit to be typed. */
 export function processControls(stack: FollowedStack, title: string, starts: Record<Name, string>): Controls {
   const groups: Record<Name, string> = { a: '', b: '' };
   /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
@@ -23,7 +23,7 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
 
   async function sight(name: Name): Promise<Sight> {
     const life = await stack[name].life();
-    groups[name] = /(\d+)$/.exec(stack[name].typed?.stop ?? life)?.[1] ?? '';
+    groups[name] = String(stack[name].pid ?? '');
     const state = groups[name] ? await stateOf(groups[name]) : 'stopped';
     const seen = { state, life, url: stack[name].url, isCutOff: false, isReplaced: false, note: '' };
     others[name] = state === 'stopped' ? othersOf(name) : [];
@@ -42,65 +42,44 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
     signalAll(othersOf(name), 'SIGKILL');
   }
 
-  /** The service, and also what was typed in its place. */
-  function service(name: Name): Service {
-    const own = stack[name];
-    return {
-      get url() {
-        return own.url;
-      },
-      start: () => own.start(),
-      async stop() {
-        const code = await own.stop();
-        await end(name, 'SIGTERM');
-        return code;
-      },
-      async kill() {
-        await own.kill();
-        await end(name, 'SIGKILL');
-      },
-      async pause() {
-        await own.pause();
-        signalAll(others[name], 'SIGSTOP');
-      },
-      async resume() {
-        await own.resume();
-        signalAll(others[name], 'SIGCONT');
-      },
-      mark: () => own.mark(),
-      logs: (since) => own.logs(since),
-      life: () => own.life(),
-    };
-  }
-
-  const services = { a: service('a'), b: service('b') };
-  const { a, b } = services;
-  const portOfA = new URL(stack.a.url).port;
-  /** What is typed would run in the foreground, and would not know when it is done. */
-  const acts: Record<string, (behaviour: string) => Promise<unknown>> = {
-    'stop-a': () => a.stop(),
-    'start-a': () => a.start(),
-    'pause-a': () => a.pause(),
-    'resume-a': () => a.resume(),
-    'kill-a': () => a.kill(),
-    'restart-a': () => a.stop().then(() => a.start()),
-    async 'replace-a'(behaviour) {
-      await a.kill();
+  // What is typed would run in the foreground, and would not know when it is done: these do the same.
+  const acts: Record<string, (name: Name, behaviour: string) => Promise<unknown>> = {
+    async stop(name) {
+      await stack[name].stop();
+      await end(name, 'SIGTERM');
+    },
+    async kill(name) {
+      await stack[name].kill();
+      await end(name, 'SIGKILL');
+    },
+    async pause(name) {
+      await stack[name].pause();
+      signalAll(others[name], 'SIGSTOP');
+    },
+    async resume(name) {
+      await stack[name].resume();
+      signalAll(others[name], 'SIGCONT');
+    },
+    start: (name) => stack[name].start(),
+    async restart(name) {
+      await acts.stop!(name, '');
+      await stack[name].start();
+    },
+    async replace(name, behaviour) {
+      await acts.kill!(name, '');
       standIn = await stack.replaceA(behaviour);
     },
-    async 'put-back-a'() {
+    async 'put-back'() {
       await end('a', 'SIGKILL');
       const [putBack, start] = [standIn?.putBack, stack.a.start.bind(stack.a)];
       standIn = undefined;
       await (putBack ?? start)();
     },
-    'stop-b': () => b.stop(),
-    'start-b': () => b.start(),
-    'kill-b': () => b.kill(),
   };
+  const port = new URL(stack.a.url).port;
 
   return {
-    stack: { ...stack, ...services },
+    stack,
     title,
     lacks: 'These are processes: there is no network of their own to cut.',
     async look() {
@@ -112,9 +91,9 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
       return () => clearInterval(timer);
     },
     follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
-    command: (fault, behaviour) => FAULTS[fault]?.processes?.({ kill, start: starts, port: portOfA }, behaviour),
+    command: (fault, behaviour) => FAULTS[fault]?.processes?.({ kill, start: starts, port }, behaviour),
     async run(fault, behaviour) {
-      await acts[fault]!(behaviour);
+      await acts[fault.slice(0, -'-a'.length)]!(FAULTS[fault]!.target, behaviour);
     },
   };
 }

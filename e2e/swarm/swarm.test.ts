@@ -124,7 +124,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
     it('costs no call', async () => expectAll200((await actOut('Fewer replicas')).calls));
   });
 
-  describe("A new version of B, whose callers turn to another machine's when they are refused", () => {
+  describe("A new version of B, whose callers turn to another machine's when they cannot send", () => {
     it('costs no call', async () => expectAll200((await actOut('A new version of B')).calls));
   });
 
