@@ -136,7 +136,7 @@ class CommandService implements Followed {
 
   /** Tells lives apart by what listens, where that can be known: a shell may start a program again and again. */
   async life() {
-    return listenerOn(this.#port) ?? String(this.pid);
+    return listenerOn(this.#port) || String(this.pid);
   }
 }
 

@@ -10,7 +10,7 @@ import { removeAtExit, runToEnd } from '../../stack/process/at-exit.ts';
 import { BASE_IMAGE, docker } from '../../stack/docker/engine.ts';
 import { ContainerService } from '../../stack/docker/container-service.ts';
 import { tied } from '../../stack/process/enclosure.ts';
-import { listenersIn } from '../../stack/process/listeners.ts';
+import { listenerOn, listenersIn, TABLES } from '../../stack/process/listeners.ts';
 import { ownerOption } from '../../stack/docker/owner.ts';
 import { STAND_IN } from '../../stack/paths.ts';
 import { CONTROL_KEY, standInAt, type Stack } from '../../stack/service.ts';
@@ -211,14 +211,8 @@ export async function isolatedStack(
     await create('service-a', a, images.a, { PORT: String(portA) });
     await create('service-b', b, images.b, { PORT: String(portB), SERVICE_A_URL: `http://service-a:${portA}` });
     const urls = await Promise.all(ports.map(async (port) => `http://${await docker(['port', gate, String(port)])}`));
-    const listeners = (port: number) => async () => {
-      const tables = await docker(['exec', net, 'cat', '/proc/net/tcp', '/proc/net/tcp6']);
-      const own = listenersIn(tables).filter((each) => each.port === port);
-      return own
-        .map(({ inode }) => inode)
-        .sort()
-        .join(' ');
-    };
+    const listeners = (port: number) => async () =>
+      listenerOn(port, listenersIn(await docker(['exec', net, 'cat', ...TABLES])));
     const serviceA = new IsolatedService(named('service-a'), urls[0]!, portA, listeners(portA));
     const serviceB = new IsolatedService(named('service-b'), urls[1]!, portB, listeners(portB));
     return {

@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSyn
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runToEnd } from '../process/at-exit.ts';
+import { attempt } from '../process/attempt.ts';
 
 export const OWNER_LABEL = 'two-services.owner';
 
@@ -39,14 +40,6 @@ function mayLive(label: string): boolean {
   if (host !== machine()) return true;
   const identity = identityOf(Number(pid));
   return identity !== undefined && (identity === pid || label === `${host} ${identity}`);
-}
-
-function attempt<T>(look: () => T, otherwise: T): T {
-  try {
-    return look();
-  } catch {
-    return otherwise;
-  }
 }
 
 const LABEL = `{{json (.Label "${OWNER_LABEL}")}}`; // as JSON, since an image's label may hold anything

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killAtExit } from './at-exit.ts';
+import { attempt } from './attempt.ts';
 
 /**
  * Runs the command in a session of its own, says how it ended, and sends signals as it is told over its file 3: to the
@@ -105,7 +106,6 @@ export class Enclosed {
 
   /** `number` is the group's in its namespace. Outside, this machine may have another for it. */
   #meet(number: number) {
-    const firstChild = (pid: number | undefined) => Number(read(`/proc/${pid}/task/${pid}/children`).split(' ')[0]);
     this.#group = namespace ? firstChild(firstChild(this.#child.pid)) || undefined : number;
     if (!namespace) this.#forget.push(killAtExit(number));
   }
@@ -142,7 +142,7 @@ export class Enclosed {
 
   /** The numbers by which this machine knows all processes in the enclosure; none where there is no namespace. */
   pids(): number[] {
-    const init = namespace && Number(read(`/proc/${this.#child.pid}/task/${this.#child.pid}/children`).split(' ')[0]);
+    const init = namespace && firstChild(this.#child.pid);
     const own = init ? link(`/proc/${init}/ns/pid`) : '';
     if (!own) return [];
     return readdirSync('/proc')
@@ -153,18 +153,6 @@ export class Enclosed {
 
 const split = ([command, ...args]: string[]): [string, string[]] => [command!, args];
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return ''; // gone
-  }
-}
-
-function link(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return ''; // gone, or another user's
-  }
-}
+const read = (path: string) => attempt(() => readFileSync(path, 'latin1'), '');
+const link = (path: string) => attempt(() => readlinkSync(path), '');
+const firstChild = (pid: number | undefined) => Number(read(`/proc/${pid}/task/${pid}/children`).split(' ')[0]);

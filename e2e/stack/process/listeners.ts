@@ -1,5 +1,6 @@
 /** Who listens on which port of this machine, as Linux shows it in /proc (proc_pid_fd(5), proc_net(5)); elsewhere, nothing is found. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { attempt } from './attempt.ts';
 
 interface Listener {
   port: number;
@@ -14,15 +15,12 @@ export function listenersIn(table: string): Listener[] {
   return listening.map((row) => ({ port: parseInt(row[1]!.split(':').at(-1)!, 16), inode: row[9]! }));
 }
 
-const listeners = () =>
-  ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersIn(attempt(() => readFileSync(table, 'latin1'), '')));
+export const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
+const listeners = () => TABLES.flatMap((table) => listenersIn(attempt(() => readFileSync(table, 'latin1'), '')));
+const inodesOn = (port: number, all = listeners()) => all.flatMap((each) => (each.port === port ? [each.inode] : []));
 
-/** Another text each time that a program begins to listen on the port; undefined while none does. */
-export const listenerOn = (port: number) =>
-  listeners()
-    .flatMap((each) => (each.port === port ? [each.inode] : []))
-    .sort()
-    .join(' ') || undefined;
+/** Another text each time that a program begins to listen on the port; an empty one while none does. */
+export const listenerOn = (port: number, all = listeners()) => inodesOn(port, all).sort().join(' ');
 
 /** The ports that some processes listen on. */
 export function portsOf(pids: number[]): number[] {
@@ -32,7 +30,7 @@ export function portsOf(pids: number[]): number[] {
 
 /** The processes that listen on a port, of those in `among` or, without it, of all that can be seen. */
 export function ownersOf(port: number, among?: number[]): number[] {
-  const inodes = listeners().flatMap((each) => (each.port === port ? [each.inode] : []));
+  const inodes = inodesOn(port);
   if (inodes.length === 0) return [];
   return (among ?? allPids()).filter((pid) => socketsOf(pid).some((inode) => inodes.includes(inode)));
 }
@@ -46,13 +44,4 @@ function socketsOf(pid: number): string[] {
   const files = attempt(() => readdirSync(`/proc/${pid}/fd`), []);
   const links = files.map((file) => attempt(() => readlinkSync(`/proc/${pid}/fd/${file}`), ''));
   return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
-}
-
-/** Processes end while they are looked at, and others' are not shown. */
-function attempt<T>(look: () => T, otherwise: T): T {
-  try {
-    return look();
-  } catch {
-    return otherwise;
-  }
 }
