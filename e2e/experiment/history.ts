@@ -12,8 +12,8 @@ export type Name = 'a' | 'b';
 /** Times `at` are in milliseconds since 1970, durations `ms` in milliseconds. */
 export type Event =
   | ({ event: 'call' } & Call)
-  /** A command that was run, once it has ended; `problem` is why it failed. */
-  | { event: 'fault'; at: number; ms: number; command: string; problem?: string }
+  /** A command that was run, once it has ended: what it printed, where that is of interest, and why it failed. */
+  | { event: 'fault'; at: number; ms: number; command: string; output?: string; problem?: string }
   /** The state that a service is in from now on. */
   | { event: 'state'; at: number; service: Name; state: State }
   /** What a service answered for its health, when that is news. */
@@ -58,6 +58,8 @@ export function readHistory(path: string): Event[] {
 }
 
 export const callsOf = (history: Event[]): Call[] => history.filter((event) => event.event === 'call');
+
+export const commandsOf = (history: Event[]) => history.filter((event) => event.event === 'fault');
 
 /** A stretch of time in which a service was in one state. */
 export interface Phase {

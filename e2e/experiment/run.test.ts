@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { askB } from './calls.ts';
 import { FAULTS } from './faults.ts';
-import { callsIn, callsOf, outcomesOf, phasesOf, type Event } from './history.ts';
+import { callsIn, callsOf, commandsOf, outcomesOf, phasesOf, type Event } from './history.ts';
 import { drawOutage } from './outage.ts';
 import { run } from './run.ts';
 
@@ -47,6 +47,31 @@ describe('An experiment', () => {
     const drawn = drawOutage(history, 50);
     expect(drawn.match(/<rect class="band-/g)).to.have.length(3);
     expect(drawn).to.include('A stopped: dns.');
+  });
+});
+
+describe('An experiment with commands that are no faults, and without calls', () => {
+  it('has each command with what it printed, and A in one state', async () => {
+    const history = await run(['one', 50, 'two'], async (command) => ({ output: `did ${command}` }));
+    expect(commandsOf(history).map(({ command, output }) => [command, output])).to.deep.equal([
+      ['one', 'did one'],
+      ['two', 'did two'],
+    ]);
+    const [one, two] = commandsOf(history);
+    expect(two!.at - one!.at).to.be.at.least(49);
+    expect(phasesOf(history)).to.have.length(1);
+    expect(callsOf(history)).to.be.empty;
+  });
+
+  it('ends with the first command that fails, and with its error', async () => {
+    const ran: string[] = [];
+    const perform = async (command: string) => {
+      ran.push(command);
+      if (command === 'two') throw new Error('two failed');
+    };
+    const error = await run(['one', 'two', 'three'], perform).catch((error) => error);
+    expect(error.message).to.equal('two failed');
+    expect(ran).to.deep.equal(['one', 'two']);
   });
 });
 

@@ -4,16 +4,17 @@ import { Caller, type Ask } from './calls.ts';
 import { FAULTS } from './faults.ts';
 import type { Event } from './history.ts';
 
-/** When a fault began and when it was over, as the one who did it knows; in milliseconds since 1970. */
-export interface Times {
+/** What came of a command, as the one who ran it knows: when it took effect and when that was over, in milliseconds since 1970. */
+export interface Effect {
   from?: number;
   to?: number;
+  output?: string;
 }
 
-/** Does one of the `FAULTS` to a pair, and resolves once it is done. */
-export type Perform = (fault: string) => Promise<Times | void>;
+/** Runs a command, and resolves once it is done. */
+export type Perform = (command: string) => Promise<Effect | void>;
 
-/** What is done to A: one of the `FAULTS`, or nothing for so many milliseconds. */
+/** What is done, one after the other: one of the `FAULTS`, another command, or nothing for so many milliseconds. */
 export type Script = (string | number)[];
 
 /** How B is called meanwhile. */
@@ -23,8 +24,13 @@ export interface Calls {
   maxWaiting?: number;
 }
 
-/** Acts out a script on a pair whose A is running, under steady calls. Resolves to the history, without logs. */
-export async function run(script: Script, perform: Perform, calls: Calls): Promise<Event[]> {
+const SILENCE: Calls = { perSecond: 0, ask: () => Promise.reject(new Error('No one calls.')) };
+
+/**
+ * Acts out a script on a pair whose A is running, under steady calls if any. Resolves to the history, without logs; rejects
+ * when a command does.
+ */
+export async function run(script: Script, perform: Perform, calls = SILENCE): Promise<Event[]> {
   const history: Event[] = [{ event: 'state', at: Date.now(), service: 'a', state: 'running' }];
   const enter = (state: State, at: number) => history.push({ event: 'state', at, service: 'a', state });
   const caller = new Caller({ ...calls, ended: (call) => history.push({ event: 'call', ...call }) });
@@ -34,12 +40,12 @@ export async function run(script: Script, perform: Perform, calls: Calls): Promi
         await sleep(step);
         continue;
       }
-      const { during, leaves } = FAULTS[step]!;
+      const { during, leaves } = FAULTS[step] ?? {};
       const at = Date.now();
-      const { from = at, to = Date.now() } = (await perform(step)) ?? {};
+      const { from = at, to = Date.now(), output } = (await perform(step)) ?? {};
       if (during) enter(during, from);
-      enter(leaves, during ? to : from);
-      history.push({ event: 'fault', at, ms: Date.now() - at, command: step });
+      if (leaves) enter(leaves, during ? to : from);
+      history.push({ event: 'fault', at, ms: Date.now() - at, command: step, ...(output !== undefined && { output }) });
     }
   } finally {
     caller.stop();

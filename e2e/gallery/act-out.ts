@@ -1,24 +1,20 @@
-import { callSteadily, type Call } from '../experiment/calls.ts';
-import { outcomeOf } from '../picture/outcomes.ts';
+import { newReader, type Reader } from '../docs/reader.ts';
+import { askB, callSteadily, type Call } from '../experiment/calls.ts';
+import { callsOf, commandsOf, type Event } from '../experiment/history.ts';
+import { run } from '../experiment/run.ts';
 import { newProject } from '../stack/docker/containers.ts';
 import { get, type Answer } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
-import { newReader, type Reader } from '../docs/reader.ts';
-import type { Act, Expectation } from './acts.ts';
+import type { Act } from './acts.ts';
+import { scriptOf } from './script.ts';
 
 /** An act as it went. */
 export interface ActedOut {
   act: Act;
-  /** What was pasted, block by block, and what each printed. */
-  steps: { commands: string; output: string }[];
-  /** For each call of the act: B's answer, how long it took, and B's log line. */
-  answers: { call: Expectation; status: number; outcome: string; json: any; ms: number; line: Record<string, any> }[];
-  /** Calls on B's `/health` from the first breaking command to the last one that fixes. */
-  health: Call[];
+  /** The blocks that were pasted, and calls on B's `/health` from the first one on that breaks A. */
+  history: Event[];
   /** Calls on B while the breaking commands ran, if the act asks for them. */
   meanwhile: Call[];
-  /** The status of the call right after the fixing commands. */
-  fixedStatus: number;
   /** From A's first 200 on its own port to B's first one, in milliseconds; undefined when A has no such port. */
   behindAMs: number | undefined;
   /** Whether A's address is another one after the act. */
@@ -36,67 +32,35 @@ export async function* actOut(acts: Act[]): AsyncGenerator<ActedOut, undefined> 
 }
 
 async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
-  const steps: ActedOut['steps'] = [];
-  const answers: ActedOut['answers'] = [];
-  const paste = async (commands: string[]) => {
-    const output = await reader.paste(commands.join('\n'));
-    steps.push({ commands: commands.join('\n'), output });
-    return output;
-  };
-  if (act.prepares) await paste(act.prepares);
+  const { prepares, breaks, fixes } = scriptOf(act);
+  const paste = async (commands: string) => ({ output: await reader.paste(commands) });
+  const prepared = await run(prepares, paste);
   const before = await identities(reader);
-  using healthCalls = callSteadily(10, () => get(`${reader.urlB}/health`));
-  using calls = act.meanwhile && callSteadily(50, () => get(`${reader.urlB}/call-echo?msg=hello`));
-  if (act.calls.length === 0) await paste(act.breaks);
-  const meanwhile = (await calls?.stop()) ?? [];
 
-  for (const [index, call] of act.calls.entries()) {
-    const breaks = [...(index === 0 ? act.breaks : []), ...(call.breaks ?? [])];
-    answers.push({ call, ...read(await paste([...breaks, ...ask(call.msg, idOf(act, call))])) });
-  }
+  let meanwhile: Event[] = [];
+  const pasteUnderCalls = async (commands: string) => {
+    meanwhile = await run([commands], paste, { perSecond: 50, ask: (id, msg) => askB(reader.urlB, id, msg) });
+    return commandsOf(meanwhile)[0];
+  };
+  const health = { perSecond: 10, ask: () => get(`${reader.urlB}/health`) };
+  const broken = await run(breaks, act.meanwhile ? pasteUnderCalls : paste, health);
 
-  const [fixed, behindAMs] = await Promise.all([
-    paste([...act.fixes, ...ask('hello', `${anchorOf(act)}-fixed`)]),
-    act.hasNoPort ? undefined : timeBehindA(reader),
-  ]);
+  let behindAMs: number | undefined;
+  const pasteAndTime = async (commands: string) => {
+    const [effect, ms] = await Promise.all([paste(commands), act.hasNoPort ? undefined : timeBehindA(reader)]);
+    behindAMs = ms;
+    return effect;
+  };
+  const fixed = await run(fixes, pasteAndTime, health);
   const after = await identities(reader);
   return {
     act,
-    steps,
-    answers,
-    health: await healthCalls.stop(),
-    meanwhile,
-    fixedStatus: read(fixed).status,
+    history: [...prepared, ...broken, ...fixed],
+    meanwhile: callsOf(meanwhile),
     behindAMs,
     isAElsewhere: before.addressOfA !== after.addressOfA,
     isBTheSame: before.lifeOfB === after.lifeOfB,
   };
-}
-
-/** The request's id; with the place of the call where several send the same. */
-function idOf(act: Act, call: Expectation): string {
-  const same = act.calls.filter(({ msg }) => msg === call.msg);
-  const place = same.length > 1 ? `-${same.indexOf(call) + 1}` : '';
-  return `${anchorOf(act)}-${call.msg}${place}`;
-}
-
-export const anchorOf = ({ title }: Act) => title.toLowerCase().replaceAll(' ', '-');
-
-/** One call on B, and its line in B's log. */
-function ask(msg: string, id: string) {
-  return [
-    `curl -s -w '\\n%{http_code} in %{time_total} s\\n' -H 'x-request-id: ${id}' 'localhost:8081/call-echo?msg=${msg}'`,
-    `docker compose logs --no-log-prefix service-b | grep '"${id}"'`,
-  ];
-}
-
-/** What `ask` printed, which may stand below what other commands printed. Throws when it is something else. */
-function read(printed: string) {
-  const [, body, status, seconds, line] = /(.*)\n(\d+) in ([\d.]+) s\n(.*)$/.exec(printed) ?? [];
-  if (!line) throw new Error(`The call and its log line are not what was printed: ${printed}`);
-  const [answer, json] = [Number(status), JSON.parse(body!)];
-  const outcome = outcomeOf({ status: answer, reason: json.reason });
-  return { status: answer, outcome, json, ms: Number(seconds) * 1000, line: JSON.parse(line) };
 }
 
 /** From A's first 200 on its own port to B's first one, in milliseconds. */

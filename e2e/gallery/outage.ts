@@ -39,7 +39,7 @@ export async function actOutOutage(): Promise<Event[]> {
 
 /** When the engine did `event` to the service's container in the course of `action`, in milliseconds since 1970. */
 async function timeOf(event: string, service: ContainerService, action: () => Promise<unknown>): Promise<number> {
-  const id = await service.inspect('{{.Id}}');
+  const id = (await service.inspect()).Id;
   const since = Date.now();
   await action();
   const period = ['--since', String(since / 1000), '--until', String(Date.now() / 1000)];

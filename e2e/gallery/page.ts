@@ -1,12 +1,14 @@
 import { slowest } from '../experiment/calls.ts';
+import { commandsOf } from '../experiment/history.ts';
 import { table } from '../docs/markdown.ts';
 import { written } from '../docs/page.ts';
-import { anchorOf, type ActedOut } from './act-out.ts';
+import type { ActedOut } from './act-out.ts';
+import { anchorOf, answersOf } from './script.ts';
 
 /** The gallery's page, from the acts as they went. */
 export function galleryPage(acts: ActedOut[]): string {
-  const sections = acts.map(({ act: { title, story }, steps }) =>
-    [`## ${title}`, story, ...steps.map(({ commands, output }) => written(commands, output))].join('\n\n'),
+  const sections = acts.map(({ act: { title, story }, history }) =>
+    [`## ${title}`, story, ...commandsOf(history).map(({ command, output }) => written(command, output!))].join('\n\n'),
   );
   return [INTRODUCTION, overview(acts), ...sections].join('\n\n') + '\n';
 }
@@ -22,14 +24,14 @@ own port to B's first one, with 50 calls a second on each.`;
 
 /** A row for each call. */
 function overview(acts: ActedOut[]): string {
-  const rows = acts.flatMap((acted) => {
-    const { act, answers, meanwhile, behindAMs } = acted;
+  const rows = acts.flatMap(({ act, history, meanwhile, behindAMs }) => {
     const link = `[${act.title}](#${anchorOf(act)})`;
     const back = behindAMs === undefined ? '' : inMs(behindAMs);
     if (act.meanwhile) {
       const reasons = act.meanwhile.map((reason) => `\`${reason}\``).join(' or ');
       return [[link, 'is restarting', reasons, inMs(slowest(meanwhile)), back]];
     }
+    const { answers } = answersOf(act, history);
     return answers.map(({ call, outcome, ms }, row) => [
       row === 0 ? link : '',
       call.what,

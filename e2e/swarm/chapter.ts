@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
+import { slowest, type Call } from '../experiment/calls.ts';
+import { callsOf, type Event } from '../experiment/history.ts';
+import { run } from '../experiment/run.ts';
 import { ROOT } from '../stack/paths.ts';
 import { tryFor } from '../stack/until.ts';
 import { examplesIn, type Example } from '../docs/page.ts';
@@ -28,9 +29,8 @@ const ANSWER_PATIENCE_MS = 60_000; // Swarm takes its time
 /** A section of the chapter, acted out under steady calls. */
 export interface Section {
   title: string;
-  calls: Call[];
-  /** When each command began and ended, in milliseconds since 1970. */
-  commands: { command: string; from: number; to: number }[];
+  history: Event[];
+  /** The calls that got 200, with what served each. */
   served: (Served & Call)[];
 }
 
@@ -57,32 +57,27 @@ export async function newActor() {
       const turn = next++ % addresses.length;
       return callAny([...addresses.slice(turn), ...addresses.slice(0, turn)], id);
     };
-    using steady = callSteadily(CALLS_PER_SECOND, call);
-    await sleep(1000);
-    const commands: Section['commands'] = [];
-    for (const example of sections[title]!) {
-      const from = Date.now();
-      await enact(example);
-      commands.push({ command: example.command, from, to: Date.now() });
-    }
-    await sleep(restMs);
-    const calls = await steady.stop();
-    const byId = new Map(calls.map((call) => [call.id, call]));
+    const examples = sections[title]!.values();
+    const script = [1000, ...sections[title]!.map(({ command }) => command), restMs];
+    const perform = () => enact(examples.next().value!);
+    const history = await run(script, perform, { perSecond: CALLS_PER_SECOND, ask: call });
+    const byId = new Map(callsOf(history).map((call) => [call.id, call]));
     const served = (await reader.served(NODES, since)).flatMap((line) => {
       const call = byId.get(line.requestId);
       return call ? [{ ...line, ...call }] : [];
     });
-    return { title, calls, commands, served };
+    return { title, history, served };
   }
 
   return { reader, enact, actOut };
 }
 
-export const lostIn = (calls: Call[]) => calls.filter(({ status }) => status !== 200);
+export const lostIn = (history: Event[]) => callsOf(history).filter(({ status }) => status !== 200);
 
 /** A row of the chapter's table, and why each lost call was lost. */
-export function inWords({ title, calls }: Section): string {
-  const lost = lostIn(calls).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
+export function inWords({ title, history }: Section): string {
+  const calls = callsOf(history);
+  const lost = lostIn(history).map(({ reason, error, ms }) => `${reason ?? error} after ${Math.round(ms)} ms`);
   const slowestMs = slowest(calls.filter(({ status }) => status === 200));
   const figures = `${lost.length} of ${calls.length} calls lost, slowest 200 after ${Math.round(slowestMs)} ms`;
   return [`${title}: ${figures}`, ...lost.slice(0, 10)].join('\n  ');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { Call } from '../experiment/calls.ts';
+import { slowest } from '../experiment/calls.ts';
+import { callsOf, commandsOf } from '../experiment/history.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, inWords, lostIn, newActor, sections, type Section } from './chapter.ts';
 import { servedByMachines, warmUp } from './sizing.ts';
@@ -40,14 +41,16 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       act = await actOut('A new version of A');
     });
 
-    it('costs no call', () => expectAll200(act.calls));
+    it('costs no call', () => expectAll200(act));
 
     it('answers with both versions meanwhile, and with the new one alone afterwards', () => {
-      for (const [index, { from, to }] of act.commands.entries()) {
+      const updates = commandsOf(act.history);
+      for (const [index, update] of updates.entries()) {
+        const [from, to] = [update.at, endOf(update)];
         const versionsIn = (begin: number, end: number) =>
           new Set(act.served.filter(({ at }) => at >= begin && at < end).map(({ image }) => image.split(':')[1]));
         expect(versionsIn(from, to).size, 'versions in the course of the update').to.equal(2);
-        const next = act.commands[index + 1]?.from ?? Infinity;
+        const next = updates[index + 1]?.at ?? Infinity;
         expect([...versionsIn(to, next)].length, 'versions after the update').to.be.at.most(1);
       }
     });
@@ -55,7 +58,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   describe('A version of A that never becomes healthy', () => {
     it('costs no call, and is rolled back', async () => {
-      expectAll200((await actOut('A version that never becomes healthy')).calls);
+      expectAll200(await actOut('A version that never becomes healthy'));
     });
   });
 
@@ -65,10 +68,10 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
       act = await actOut('More replicas');
     });
 
-    it('cost no call', () => expectAll200(act.calls));
+    it('cost no call', () => expectAll200(act));
 
     it('have their share of the calls within 10 s', () => {
-      const since = act.commands.at(-1)!.to;
+      const since = endOf(commandsOf(act.history).at(-1)!);
       const calls = act.served.filter(({ at }) => at > since);
       const shares = Object.values(Object.groupBy(calls, ({ replica }) => replica)).map((own) => own!.length);
       expect(shares).to.have.length(REPLICAS);
@@ -78,8 +81,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
   describe('A replica that is killed', () => {
     it('costs only calls that are in flight on it, and is replaced', async () => {
-      const { calls } = await actOut('A replica is killed');
-      const lost = lostIn(calls);
+      const lost = lostIn((await actOut('A replica is killed')).history);
       for (const { reason } of lost) expect(reason).to.equal('reset');
       expect(lost.length).to.be.at.most(KEPT * 3);
     });
@@ -94,10 +96,10 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
       // A frozen machine goes on accepting connections, so that a B learns of each of its replicas from one call.
       it('costs at most the first calls to each of its replicas, at the deadline', () => {
-        const { to } = act.commands[0]!;
-        const lost = lostIn(act.calls);
-        const [, gone] = /machines (?:pause|kill) (\w+)/.exec(act.commands[0]!.command)!;
-        const starts = act.commands.find(({ command }) => /machines (start|up) /.test(command))?.from ?? Infinity;
+        const commands = commandsOf(act.history);
+        const lost = lostIn(act.history);
+        const [, gone] = /machines (?:pause|kill) (\w+)/.exec(commands[0]!.command)!;
+        const starts = commands.find(({ command }) => /machines (start|up) /.test(command))?.at ?? Infinity;
         const answered = new Set(act.served.filter(({ node }) => node !== gone).map(({ at }) => at));
         for (const { reason, at, ms } of lost) {
           if (reason === 'reset') continue; // it was in flight when the replica was killed, before its network was
@@ -105,15 +107,15 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
           expect(ms).to.be.within(DEADLINE_MS - 10, DEADLINE_MS + LATE_MS + unhindered(act));
           // Another machine's replica has answered, but B did not run for a second: a machine that starts took both cores.
           if (at + ms > starts && answered.has(at)) continue;
-          expect(at).to.be.below(to + (REPLICAS + 1) * KEEP_MS); // when each replica has had its turn
+          expect(at).to.be.below(endOf(commands[0]!) + (REPLICAS + 1) * KEEP_MS); // when each replica has had its turn
         }
         expect(lost.length).to.be.at.most(ACTS[title]!.nodes.length * 2 * KEPT);
       });
 
       // Of a hundred calls one may be slower, as three engines, the caller and all services share this machine.
       it('delays the others by no more than 0.4 s, long before Swarm notices', () => {
-        const since = act.commands[0]!.to + DEADLINE_MS;
-        const soon = act.calls.filter(({ status, at }) => status === 200 && at > since && at < since + 4000);
+        const since = endOf(commandsOf(act.history)[0]!) + DEADLINE_MS;
+        const soon = callsOf(act.history).filter(({ status, at }) => status === 200 && at > since && at < since + 4000);
         const times = soon.map(({ ms }) => ms).sort((a, b) => a - b);
         expect(times[Math.floor(times.length * 0.99)]).to.be.below(400 + unhindered(act));
       });
@@ -121,11 +123,11 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
   }
 
   describe('A third of the replicas', () => {
-    it('costs no call', async () => expectAll200((await actOut('Fewer replicas')).calls));
+    it('costs no call', async () => expectAll200(await actOut('Fewer replicas')));
   });
 
   describe("A new version of B, whose callers turn to another machine's when they cannot send", () => {
-    it('costs no call', async () => expectAll200((await actOut('A new version of B')).calls));
+    it('costs no call', async () => expectAll200(await actOut('A new version of B')));
   });
 
   describe('Each B held to a fifth of a core', () => {
@@ -144,11 +146,14 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
   describe('The end', () => itIs('The end'));
 });
 
-/** What the slowest call takes on this machine, however busy it is, before anything happens. */
-const unhindered = ({ calls, commands }: Section) =>
-  Math.max(...calls.filter(({ at, ms }) => at + ms < commands[0]!.from).map(({ ms }) => ms));
+const endOf = ({ at, ms }: { at: number; ms: number }) => at + ms;
 
-function expectAll200(calls: Call[]) {
+/** What the slowest call takes on this machine, however busy it is, before anything happens. */
+const unhindered = ({ history }: Section) =>
+  slowest(callsOf(history).filter((call) => endOf(call) < commandsOf(history)[0]!.at));
+
+function expectAll200({ history }: Section) {
+  const calls = callsOf(history);
   expect(calls.length).to.be.above(CALLS_PER_SECOND);
-  expect(lostIn(calls), `of ${calls.length} calls`).to.deep.equal([]);
+  expect(lostIn(history), `of ${calls.length} calls`).to.deep.equal([]);
 }
