@@ -27,7 +27,7 @@ describeWithDocker('The lookup of the name of A', function () {
     folder = await mkdtemp(join(tmpdir(), 'two-services-'));
     await given({ addresses: {} });
     stack = await startContainers({ LOOKUP: folder }, 'e2e/hostile/name-lookup.yml');
-    address = await stack.a.inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}');
+    [address = ''] = await stack.a.addresses();
     await given({ addresses: { 'service-a': [address] } });
     await until('the resolver to answer', async () => (await call()).status === 200);
   });

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { docker } from '../stack/docker/engine.ts';
 import { startContainers } from '../stack/docker/containers.ts';
-import type { ContainerService } from '../stack/docker/container-service.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { get } from '../stack/http.ts';
 import { startProcesses } from '../pairs/commands.ts';
@@ -15,9 +14,6 @@ import { until } from '../stack/until.ts';
 const IDLE_MS = 1000; // what B keeps an unused connection to A for
 
 const callOf = (b: Service) => () => get(`${b.url}/call-echo?msg=hello`, {}, { timeoutMs: 40_000 });
-
-const addressesOf = async (service: ContainerService) =>
-  (await service.inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}')).trim().split(' ');
 
 /** B's last line of a failed call. */
 const failureIn = (b: Service) =>
@@ -59,7 +55,7 @@ describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its
   it('B answers others all the while, ends the oldest of them and then all, and serves as before', async () => {
     await using stack = await startContainers({ LOG_LEVEL: 'error' });
     const life = await stack.b.life();
-    const [address] = await addressesOf(stack.b);
+    const [address] = await stack.b.addresses();
     const head = `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(15_000)}`;
     let open = 0;
     for (let count = 0; count < 10_000; count++) {

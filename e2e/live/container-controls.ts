@@ -29,16 +29,13 @@ export async function containerControls(
   own?: NodeJS.ProcessEnv,
 ): Promise<Controls> {
   const { dockerode } = (await getContainerRuntimeClient()).container;
-  const label = (name: string) => stack.a.inspect(`{{index .Config.Labels "${LABEL}.${name}"}}`);
-  const project = await label('project');
-  const names = {
-    a: await label('service'),
-    b: await stack.b.inspect(`{{index .Config.Labels "${LABEL}.service"}}`),
-  };
-  const ids: Record<Name, string> = { a: await stack.a.id(), b: await stack.b.id() };
-  let networks = Object.keys(await stack.a.names());
-  const containerOfA = (await stack.a.inspect('{{.Name}}')).slice(1);
+  const [a, b] = [await stack.a.inspect(), await stack.b.inspect()];
+  const project = a.Config.Labels[`${LABEL}.project`]!;
+  const names = { a: a.Config.Labels[`${LABEL}.service`]!, b: b.Config.Labels[`${LABEL}.service`]! };
+  const ids: Record<Name, string> = { a: a.Id, b: b.Id };
+  const containerOfA = a.Name.slice(1);
   const aliases = await stack.a.names();
+  let networks = Object.keys(aliases);
   const port = stack.a.port;
   const standIn = `${project}-stand-in`;
   const labels = [`${LABEL}.project=${project}`, `${OWNER_LABEL}=${OWNER}`];

@@ -2,7 +2,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,6 +11,7 @@ import { ContainerService } from '../../stack/docker/container-service.ts';
 import { tied } from '../../stack/process/enclosure.ts';
 import { listenerOn, listenersIn, TABLES } from '../../stack/process/listeners.ts';
 import { ownerOption } from '../../stack/docker/owner.ts';
+import { runProgram, variables } from '../../stack/docker/program.ts';
 import { STAND_IN } from '../../stack/paths.ts';
 import { CONTROL_KEY, standInAt, type Stack } from '../../stack/service.ts';
 import type { Command } from '../commands.ts';
@@ -29,7 +29,6 @@ const MAX_COPY_BYTES = 512 * 1024 ** 2;
 const VOLUME_BYTES = 1024 ** 3;
 const USER = '1000:1000';
 const CONTROL = 9090;
-const NODE = ['node', '--input-type=module-typescript', '--eval'];
 const PULL_PATIENCE_MS = 900_000;
 
 /** No capabilities, nothing to write to, and a share of the machine. */
@@ -137,22 +136,9 @@ export async function isolatedStack(
     forget();
   };
 
-  /** A container that runs one of the programs here, from its text. */
-  const runOwn = async (name: string, file: string, env: Record<string, unknown>, ...options: string[]) => {
-    const given = variables(env);
-    const program = [BASE_IMAGE, ...NODE, await readFile(file, 'utf8')];
-    await docker([
-      'run',
-      '--detach',
-      '--name',
-      name,
-      ...ownerOption,
-      ...walls('256m', 64),
-      ...given,
-      ...options,
-      ...program,
-    ]);
-  };
+  /** Runs one of the programs here, with little to use up. */
+  const runOwn = (name: string, file: string, env: Record<string, unknown>, ...options: string[]) =>
+    runProgram(name, file, env, ...walls('256m', 64), ...options);
   const withSockets = ['--volume', `${sockets}:/sockets`];
   const forward = (name: string, pairs: unknown, ...options: string[]) =>
     runOwn(name, FORWARD, { FORWARD: JSON.stringify(pairs) }, ...withSockets, ...options);
@@ -180,24 +166,12 @@ export async function isolatedStack(
     await docker(['network', 'create', ...ownerOption, outside]);
     const [pathA, pathB, pathControl] = ['/sockets/a', '/sockets/b', '/sockets/control'];
     const names = ['--add-host', 'service-a:127.0.0.1', '--add-host', 'service-b:127.0.0.1'];
-    const inside = [
-      [pathA, portA],
-      [pathB, portB],
-    ];
+    const inside = Object.entries({ [pathA]: portA, [pathB]: portB });
     await forward(net, inside, '--network', 'none', ...names, '--volume', `${files}:/pair`);
     const ports = [8080, 8081, CONTROL];
     const published = ports.flatMap((port) => ['--publish', `127.0.0.1::${port}`]);
-    await forward(
-      gate,
-      [
-        [8080, pathA],
-        [8081, pathB],
-        [CONTROL, pathControl],
-      ],
-      '--network',
-      outside,
-      ...published,
-    );
+    const outward = [pathA, pathB, pathControl].map((path, index) => [ports[index], path]);
+    await forward(gate, outward, '--network', outside, ...published);
     await copy(folder, leftOut, named('copy'), files);
     if (setup) await runSetup(setup);
 
@@ -222,14 +196,8 @@ export async function isolatedStack(
         await docker(['rm', '--force', standIn]); // the one before
         await serviceA.kill().catch(() => {}); // it has ended already
         const where = { PORT: portA, HOSTS: '127.0.0.1 ::1', CONTROL_PORT: '/sockets/control', CONTROL_KEY };
-        await runOwn(
-          standIn,
-          STAND_IN,
-          { ...where, BEHAVIOUR: behaviour },
-          ...withSockets,
-          '--network',
-          `container:${net}`,
-        );
+        const inNet = [...withSockets, '--network', `container:${net}`];
+        await runOwn(standIn, STAND_IN, { ...where, BEHAVIOUR: behaviour }, ...inNet);
         return standInAt(urls[2]!, 2, () => docker(['rm', '--force', standIn]), serviceA);
       },
       down,
@@ -240,9 +208,6 @@ export async function isolatedStack(
     throw error;
   }
 }
-
-const variables = (env: Record<string, unknown>) =>
-  Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
 
 /** What is left out of the copy of a folder, for its size. Throws an `Ungradable` when that would not be enough. */
 async function tooMuch(folder: string): Promise<string[]> {

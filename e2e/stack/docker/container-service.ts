@@ -1,9 +1,14 @@
+import type { getContainerRuntimeClient } from 'testcontainers';
 import { isHealthy, untilUp } from '../health.ts';
 import { resourcesOf } from '../process/resources.ts';
 import type { Service } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { until } from '../until.ts';
 import { docker, OPTIONS, publishedUrl, run } from './engine.ts';
+
+type Dockerode = Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['dockerode'];
+/** What `docker inspect` tells of a container. */
+type Inspected = Awaited<ReturnType<ReturnType<Dockerode['getContainer']>['inspect']>>;
 
 export class ContainerService implements Service {
   url = '';
@@ -45,7 +50,7 @@ export class ContainerService implements Service {
   async start() {
     await this.launch();
     await untilUp(this.#name, this.url, async () => {
-      const [state, code] = (await this.inspect('{{.State.Status}} {{.State.ExitCode}}')).split(' ');
+      const { Status: state, ExitCode: code } = (await this.inspect()).State;
       if (state === 'running' && this.url) return;
       if (state === 'running') return `${this.#name} publishes no port for its port ${this.port}`;
       const lines = (await this.logs()).slice(-20);
@@ -69,7 +74,7 @@ export class ContainerService implements Service {
 
   async stop() {
     await this.#compose('stop', this.#name);
-    return Number(await this.inspect('{{.State.ExitCode}}'));
+    return (await this.inspect()).State.ExitCode;
   }
 
   async kill() {
@@ -100,7 +105,8 @@ export class ContainerService implements Service {
   }
 
   async life() {
-    return this.inspect('{{.Id}} {{.State.StartedAt}} {{.RestartCount}}');
+    const { Id, State, RestartCount } = await this.inspect();
+    return `${Id} ${State.StartedAt} ${RestartCount}`;
   }
 
   /** Runs a command inside the container; resolves to what it printed, and rejects when it fails. */
@@ -115,17 +121,21 @@ export class ContainerService implements Service {
     return resourcesOf(status!.split('/')[2]!, sh);
   }
 
-  /** What the engine knows of the container, as a Go template picks it. */
-  async inspect(format: string) {
-    return docker(['inspect', '--format', format, await this.id()]);
+  /** What the engine knows of the container. */
+  async inspect(): Promise<Inspected> {
+    return JSON.parse(await docker(['inspect', await this.id()]))[0];
   }
 
   /** Every name that the container has in each of its networks. */
   async names(): Promise<Record<string, string[]>> {
-    const networks: Record<string, { Aliases: string[] | null }> = JSON.parse(
-      await this.inspect('{{json .NetworkSettings.Networks}}'),
-    );
-    return Object.fromEntries(Object.entries(networks).map(([name, { Aliases }]) => [name, Aliases ?? []]));
+    const { Networks } = (await this.inspect()).NetworkSettings;
+    return Object.fromEntries(Object.entries(Networks).map(([name, { Aliases }]) => [name, Aliases ?? []]));
+  }
+
+  /** The addresses that it has in its networks. */
+  async addresses(): Promise<string[]> {
+    const { Networks } = (await this.inspect()).NetworkSettings;
+    return Object.values(Networks).map(({ IPAddress }) => IPAddress);
   }
 
   async id() {

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { delimiter } from 'node:path';
 import { DockerComposeEnvironment } from 'testcontainers';
 import { removeAtExit, runToEnd, sleepSync } from '../process/at-exit.ts';
 import { ROOT, STAND_IN } from '../paths.ts';
-import { OWNER, OWNER_VARIABLE, ownerOption } from './owner.ts';
+import { OWNER, OWNER_VARIABLE } from './owner.ts';
 import { CONTROL_KEY, standInAt, type Stack } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { ContainerService } from './container-service.ts';
-import { BASE_IMAGE, docker, publishedUrl, runDocker } from './engine.ts';
+import { docker, publishedUrl, runDocker } from './engine.ts';
+import { runProgram } from './program.ts';
 
 const CONTROL_PORT = 9090;
 const BUILD_PATIENCE_MS = 900_000;
@@ -91,13 +91,10 @@ function composeStack(
       // Of a pair without a network outside, no service may come between the stand-in and this process.
       const outside: [string, string[]][] = gate ? [[`${project}_${gate.network}`, []]] : [];
       const names = [...outside, ...Object.entries(await a.names())];
-      const node = ['node', '--input-type=module-typescript', '--eval', await readFile(STAND_IN, 'utf8')];
       const place = ['--network', names[0]![0], ...names[0]![1].flatMap((alias) => ['--network-alias', alias])];
-      const labels = ['--label', `com.docker.compose.project=${project}`, ...ownerOption];
-      const variables = Object.entries({ PORT: placeOfA.port, CONTROL_PORT, CONTROL_KEY, BEHAVIOUR: behaviour });
-      const env = variables.flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-      const options = ['--name', standIn, ...labels, '--publish', `127.0.0.1::${CONTROL_PORT}`, ...env];
-      await docker(['run', '--detach', ...options, ...place, BASE_IMAGE, ...node]);
+      const options = ['--label', `com.docker.compose.project=${project}`, '--publish', `127.0.0.1::${CONTROL_PORT}`];
+      const env = { PORT: placeOfA.port, CONTROL_PORT, CONTROL_KEY, BEHAVIOUR: behaviour };
+      await runProgram(standIn, STAND_IN, env, ...options, ...place);
       for (const [network, aliases] of names.slice(1)) {
         const alias = aliases.flatMap((name) => ['--alias', name]);
         await docker(['network', 'connect', ...alias, network, standIn]);
