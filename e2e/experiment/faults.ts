@@ -1,5 +1,7 @@
-/** All that can be done to a pair, once each: what it is called, where it leaves its service, and the command that does it. */
+/** All that can be done to a pair, once each: what it is called, where it leaves its service, and the command that does it, where there is one. */
 import type { State } from '../picture/states.ts';
+import { BASE_IMAGE } from '../stack/docker/engine.ts';
+import { NODE } from '../stack/docker/program.ts';
 import type { Name } from './history.ts';
 
 /** What commands on a pair in containers name; all fit to be pasted. */
@@ -17,7 +19,7 @@ export interface ContainerNames {
 }
 
 /** What commands on a pair of processes name. */
-export interface ProcessNames {
+interface ProcessNames {
   kill: (signal: string, name: Name) => string;
   start: Record<Name, string>;
   /** A's. */
@@ -30,7 +32,7 @@ export interface Seen {
   isCutOff: boolean;
 }
 
-export interface Fault {
+interface Fault {
   label: string;
   target: Name;
   /** What the target goes through until it is done, if that takes time, and where it is then. */
@@ -47,7 +49,7 @@ export interface Fault {
 const isUp = ({ state }: Seen) => state === 'running' || state === 'starting';
 const isIn = (wanted: Seen['state']) => (service: Seen) => service.state === wanted;
 const START = { during: 'starting', leaves: 'running' } as const;
-const STAND_IN = 'node --input-type=module-typescript --eval "$(cat e2e/stack/stand-in.ts)"';
+const STAND_IN = `${NODE.join(' ')} "$(cat e2e/stack/stand-in.ts)"`;
 const label = (verb: string, target: Name) => `${verb} ${target.toUpperCase()}`;
 
 const stop = (target: Name): Fault => ({
@@ -69,7 +71,7 @@ const kill = (target: Name): Fault => ({
   processes: ({ kill }) => kill('KILL', target),
 });
 
-export const FAULTS: Record<string, Fault> = {
+export const FAULTS = {
   'stop-a': stop('a'),
   'start-a': start('a'),
   'pause-a': {
@@ -112,7 +114,7 @@ export const FAULTS: Record<string, Fault> = {
         `${compose} kill ${a}; docker rm --force ${standIn}`,
         `; docker run --detach --name ${standIn} ${options} --network ${first!.name}`,
         ...first!.aliases.map((alias) => ` --network-alias ${alias}`),
-        ` --env BEHAVIOUR=${behaviour} node:26-trixie-slim ${STAND_IN}`,
+        ` --env BEHAVIOUR=${behaviour} ${BASE_IMAGE} ${STAND_IN}`,
         ...more.map((network) => ` && docker network connect ${aliases(network)}${network.name} ${standIn}`),
       ].join(''),
     processes: ({ kill, port }, behaviour) =>
@@ -127,6 +129,11 @@ export const FAULTS: Record<string, Fault> = {
   'stop-b': stop('b'),
   'start-b': start('b'),
   'kill-b': kill('b'),
-};
+} satisfies Record<string, Fault>;
+export type FaultName = keyof typeof FAULTS;
+
+/** Undefined for a name that is none of a fault. */
+export const faultOf = (name: string): Fault | undefined =>
+  Object.hasOwn(FAULTS, name) ? FAULTS[name as FaultName] : undefined;
 
 const aliases = (network: { aliases: string[] }) => network.aliases.map((alias) => `--alias ${alias} `).join('');

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { State } from '../picture/states.ts';
 import { Caller, type Ask } from './calls.ts';
-import { FAULTS } from './faults.ts';
+import { faultOf } from './faults.ts';
 import type { Event } from './history.ts';
 
 /** What came of a command, as the one who ran it knows: when it took effect and when that was over, in milliseconds since 1970. */
-export interface Effect {
+interface Effect {
   from?: number;
   to?: number;
   output?: string;
@@ -18,7 +18,7 @@ export type Perform = (command: string) => Promise<Effect | void>;
 export type Script = (string | number)[];
 
 /** How B is called meanwhile. */
-export interface Calls {
+interface Calls {
   perSecond: number;
   ask: Ask;
   maxWaiting?: number;
@@ -40,7 +40,7 @@ export async function run(script: Script, perform: Perform, calls = SILENCE): Pr
         await sleep(step);
         continue;
       }
-      const { during, leaves } = FAULTS[step] ?? {};
+      const { during, leaves } = faultOf(step) ?? {};
       const at = Date.now();
       const { from = at, to = Date.now(), output } = (await perform(step)) ?? {};
       if (during) enter(during, from);

@@ -1,4 +1,5 @@
-import type { FAULTS } from '../experiment/faults.ts';
+import { faultOf, type FaultName } from '../experiment/faults.ts';
+import { BASE_IMAGE } from '../stack/docker/engine.ts';
 import { BEHAVIOURS } from '../stack/stand-in.ts';
 
 /** One call while A is in the state that an act has brought about. */
@@ -19,7 +20,7 @@ export interface Act {
   title: string;
   story: string;
   /** What does the same on a pair of any kind, where one fault does; otherwise only this repository's pair can be told to. */
-  fault?: keyof typeof FAULTS;
+  fault?: FaultName;
   /** What it takes to begin with, apart from what the act before left. */
   prepares?: string[];
   breaks: string[];
@@ -35,7 +36,6 @@ export interface Act {
 const AT_ONCE_MS = 500;
 const AT_DEADLINE_MS = 1250; // the deadline, B's 50 ms, and the rest for the measuring on a busy machine
 const CONTAINER_A = 'two-services-service-a-1';
-const IMAGE = 'node:26-trixie-slim';
 
 const hello = (what: string, outcomes: string[], atMostMs: number): Expectation[] => [
   { msg: 'hello', what, outcomes, atMostMs },
@@ -44,7 +44,17 @@ const hello = (what: string, outcomes: string[], atMostMs: number): Expectation[
 const does = (msg: string, outcome: string, atMostMs: number): Expectation => {
   return { msg, what: BEHAVIOURS[msg]!.what, outcomes: [outcome], atMostMs };
 };
-const stop = 'docker compose stop service-a';
+/** What a fault is on the pair that the page has its readers start. */
+const command = (fault: FaultName): string =>
+  faultOf(fault)!.containers!(
+    {
+      ...{ compose: 'docker compose', a: 'service-a', b: 'service-b', container: CONTAINER_A },
+      networks: [{ name: 'two-services_default', aliases: ['service-a'] }],
+      ...{ standIn: '', options: '' }, // which the page types in its own way
+    },
+    '',
+  );
+const stop = command('stop-a');
 const start = 'docker compose up --wait service-a';
 /** B uses a connection for at most a second; after this, it opens one that lasts through the next two calls. */
 const LET_CONNECTIONS_AGE = 'sleep 2';
@@ -70,7 +80,7 @@ export const acts: Act[] = [
     title: 'Killed',
     fault: 'kill-a',
     story: 'A receives SIGKILL and finishes nothing.',
-    breaks: ['docker compose kill service-a'],
+    breaks: [command('kill-a')],
     calls: hello('is killed', ['dns'], AT_ONCE_MS),
     fixes: [start],
   },
@@ -85,20 +95,16 @@ export const acts: Act[] = [
     title: 'Paused',
     fault: 'pause-a',
     story: "A's kernel accepts connections, and its process never answers on them.",
-    breaks: ['docker compose pause service-a'],
+    breaks: [command('pause-a')],
     calls: hello('is paused', ['timeout'], AT_DEADLINE_MS),
-    fixes: ['docker compose unpause service-a'],
+    fixes: [command('resume-a')],
   },
   {
     title: 'Cut off',
     fault: 'cut-a',
     story:
       'A runs on without a network. B first uses the connection that it kept from the call before, on which nothing arrives any more (it keeps one for at most a second, hence the `sleep`). For the next call B needs a new connection, and A has no name.',
-    breaks: [
-      LET_CONNECTIONS_AGE,
-      "curl -s -o /dev/null 'localhost:8081/call-echo?msg=before'",
-      `docker network disconnect two-services_default ${CONTAINER_A}`,
-    ],
+    breaks: [LET_CONNECTIONS_AGE, "curl -s -o /dev/null 'localhost:8081/call-echo?msg=before'", command('cut-a')],
     calls: [
       {
         msg: 'first',
@@ -108,14 +114,14 @@ export const acts: Act[] = [
       },
       { msg: 'second', what: 'is still cut off', outcomes: ['dns'], atMostMs: AT_ONCE_MS },
     ],
-    fixes: [`docker network connect --alias service-a two-services_default ${CONTAINER_A}`],
+    fixes: [command('reconnect-a')],
   },
   {
     title: 'Restarted',
     fault: 'restart-a',
     story:
       'A finishes its requests, ends, and starts again. New calls meanwhile are refused or find no name. Rarely, one goes to an address that is just being removed, where nobody answers, or is reset because it waited to be accepted when A stopped listening. No call that A had accepted is lost.',
-    breaks: ['docker compose restart service-a'],
+    breaks: [command('restart-a')],
     meanwhile: ['refused', 'dns', 'timeout', 'reset'],
     calls: [],
     fixes: [start],
@@ -138,7 +144,7 @@ export const acts: Act[] = [
     breaks: [
       'docker rm --force two-services-late > /dev/null',
       'docker compose rm --stop --force service-a',
-      `docker run --detach --rm --name two-services-other --network two-services_default ${IMAGE} sleep 60 > /dev/null`,
+      `docker run --detach --rm --name two-services-other --network two-services_default ${BASE_IMAGE} sleep 60 > /dev/null`,
     ],
     calls: hello('is removed', ['dns'], AT_ONCE_MS),
     fixes: [start],
@@ -148,7 +154,7 @@ export const acts: Act[] = [
     story:
       'A is stopped, and the DNS server that Docker asks about names it does not know reads the question and never replies. B waits for it until the deadline, and delays nothing else.',
     prepares: [
-      `docker run --detach --rm --name two-services-silent-dns --network two-services_default ${IMAGE} node -e "${SILENT_SERVER}" > /dev/null`,
+      `docker run --detach --rm --name two-services-silent-dns --network two-services_default ${BASE_IMAGE} node -e "${SILENT_SERVER}" > /dev/null`,
       "export SILENT_DNS=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' two-services-silent-dns)",
       'docker compose -f docker-compose.yml -f e2e/gallery/silent-dns.yml up --wait service-b',
     ],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { getContainerRuntimeClient } from 'testcontainers';
-import { FAULTS, type ContainerNames } from '../experiment/faults.ts';
+import { faultOf, type ContainerNames } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
 import { docker } from '../stack/docker/engine.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
@@ -116,7 +116,7 @@ export async function containerControls(
     return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).map(quoted) };
   };
   const command = (fault: string, behaviour: string) =>
-    FAULTS[fault]?.containers?.(
+    faultOf(fault)?.containers?.(
       {
         ...{ compose: stack.a.command, a: quoted(names.a), b: quoted(names.b), container: quoted(containerOfA) },
         ...{ networks: networks.map(networkOf), standIn: quoted(standIn), options },
@@ -134,7 +134,7 @@ export async function containerControls(
     command,
     async run(fault, behaviour) {
       await type(command(fault, behaviour)!);
-      const { target, during } = FAULTS[fault]!;
+      const { target, during } = faultOf(fault)!;
       if (fault === 'replace-a') await until('the stand-in for service A', () => isListening(standIn, port));
       else if (during === 'starting') await stack[target].start(); // which has been started, and is waited for
     },

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { phaseOf, type Band as BandColour, type State } from '../picture/states.ts';
 import { askB, Caller, type Call } from '../experiment/calls.ts';
-import { FAULTS } from '../experiment/faults.ts';
+import { faultOf, FAULTS } from '../experiment/faults.ts';
 import { LogLines } from '../experiment/log-lines.ts';
 import { quoted } from '../stack/shell.ts';
 import { BEHAVIOURS } from '../stack/stand-in.ts';
@@ -143,7 +143,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
   /** Does one of the faults. Rejects with a `Refused` while another is done, and when it makes no sense now. */
   async act(id: string, behaviour = this.#behaviour) {
-    const fault = Object.hasOwn(FAULTS, id) && FAULTS[id];
+    const fault = faultOf(id);
     const command = this.controls.command(id, behaviour);
     if (!fault || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such action.');
     if (this.tour.isRunning || this.tour.isInAct) throw new Refused('The tour is at work on A; leave it first.');
@@ -164,7 +164,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 
   /** Does a fault whether or not it makes sense now. */
   async force(id: string, behaviour = '') {
-    const { target, during } = FAULTS[id]!;
+    const { target, during } = faultOf(id)!;
     const work = () => this.controls.run(id, behaviour);
     await this.run(this.controls.command(id, behaviour)!, work, during === 'starting' ? target : undefined);
   }
@@ -217,7 +217,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       isOwn,
       deadlineMs,
       services,
-      actions: Object.entries(FAULTS).flatMap(([id, { label, target, during, isPossible }]) => {
+      actions: Object.keys(FAULTS).flatMap((id) => {
+        const { label, target, during, isPossible } = faultOf(id)!;
         const command = this.controls.command(id, this.#behaviour);
         const action = { id, label, target, isStart: during === 'starting' };
         return command ? [{ ...action, command, isPossible: isFree && isPossible(services[target]) }] : [];

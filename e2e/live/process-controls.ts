@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { FAULTS } from '../experiment/faults.ts';
+import { faultOf } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
 import { ownersOf } from '../stack/process/listeners.ts';
 import { hasProc } from '../stack/process/resources.ts';
@@ -91,9 +91,9 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
       return () => clearInterval(timer);
     },
     follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
-    command: (fault, behaviour) => FAULTS[fault]?.processes?.({ kill, start: starts, port }, behaviour),
+    command: (fault, behaviour) => faultOf(fault)?.processes?.({ kill, start: starts, port }, behaviour),
     async run(fault, behaviour) {
-      await acts[fault.slice(0, -'-a'.length)]!(FAULTS[fault]!.target, behaviour);
+      await acts[fault.slice(0, -'-a'.length)]!(faultOf(fault)!.target, behaviour);
     },
   };
 }

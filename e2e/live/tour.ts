@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acts, type Act, type Expectation } from '../gallery/acts.ts';
-import { FAULTS } from '../experiment/faults.ts';
+import { faultOf } from '../experiment/faults.ts';
 import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { callSteadily, slowest, type Call, type Caller } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
@@ -170,7 +170,7 @@ export class Tour {
   }
 
   async #fix(act: Act) {
-    await this.#do(act.fixes, act.fault && FAULTS[act.fault]!.undoneBy);
+    await this.#do(act.fixes, act.fault && faultOf(act.fault)!.undoneBy);
     const end = performance.now() + RECOVERY_MS;
     while ((await this.#experiment.caller.send('back')).outcome !== '200' && performance.now() < end) await sleep(200);
     this.isInAct = false;

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BASE_IMAGE } from '../../stack/docker/engine.ts';
+import { NODE } from '../../stack/docker/program.ts';
 import { GATE_PORTS, type Gate, type Place } from '../../stack/docker/containers.ts';
 import { ownerLabel } from '../../stack/docker/owner.ts';
 import { environmentOfDocker, NO_PROXY } from '../environment.ts';
@@ -64,7 +65,7 @@ export interface Asked {
 }
 
 /** A Compose file that is fit to be run, where A and B are in it and, of a pair without a network outside, its gate. */
-export interface Prepared {
+interface Prepared {
   file: string;
   places: [Place, Place];
   gate?: Gate;
@@ -216,7 +217,7 @@ async function isolate(config: Config, [a, b]: [Place, Place]): Promise<Gate> {
   config.services[gate] = {
     image: BASE_IMAGE,
     init: true,
-    command: ['node', '--input-type=module-typescript', '--eval', program],
+    command: [...NODE, program],
     environment: { FORWARD: JSON.stringify(forward) },
     networks: Object.fromEntries([...inside, outside].map((name) => [name, null])),
     ports: Object.values(GATE_PORTS).map((target) => ({ target, host_ip: '127.0.0.1' })),

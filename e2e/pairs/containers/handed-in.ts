@@ -37,7 +37,7 @@ const fieldsOf = (value: unknown): Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
 
-export interface HandedIn {
+interface HandedIn {
   /** The file, as JSON that Compose reads, in which each variable has a name of its own, and none is the caller's. */
   content: string;
   /** The variables of the folder's `.env`, with these names. */

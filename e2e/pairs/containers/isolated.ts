@@ -86,7 +86,7 @@ class IsolatedService extends ContainerService {
 }
 
 /** What is run before the start, for how long at most, and which hosts it may reach besides the package registries. */
-export interface Setup {
+interface Setup {
   command: string;
   limitMs: number;
   hosts: string[];

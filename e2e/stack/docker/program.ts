@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { BASE_IMAGE, docker } from './engine.ts';
 import { ownerOption } from './owner.ts';
 
-const NODE = ['node', '--input-type=module-typescript', '--eval'];
+/** Runs a program whose text follows. */
+export const NODE = ['node', '--input-type=module-typescript', '--eval'];
 
 /** Environment variables as options of `docker run`. */
 export const variables = (env: Record<string, unknown>) =>
