@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Caller, callSteadily, type Call } from './calls.ts';
+import { Caller, callSteadily, slowest, type Call } from './calls.ts';
+
+/** Keeps this process from doing anything else. */
+function stall(ms: number) {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
 
 describe('A steady caller', () => {
   it('calls at its rate, whether or not it has been answered', async () => {
@@ -19,12 +25,28 @@ describe('A steady caller', () => {
   it('times a call from when it was due: a stall of its own is seen by every call that it delays', async () => {
     const steady = callSteadily(100, async () => ({ status: 200 }));
     await sleep(100);
-    const end = performance.now() + 300;
-    while (performance.now() < end);
+    stall(1500);
     await sleep(50);
     const calls = await steady.stop();
-    expect(Math.max(...calls.map(({ ms }) => ms))).to.be.above(200);
-    expect(calls.filter(({ ms }) => ms > 100)).to.have.length.above(10);
+    expect(slowest(calls)).to.be.above(1400);
+    expect(calls.filter(({ ms }) => ms > 100)).to.have.length.above(130);
+  });
+
+  it('makes up for no more of its own stall than it is told to', async () => {
+    const ended: Call[] = [];
+    const ask = async () => ({ status: 200 });
+    const caller = new Caller({ perSecond: 100, ask, ended: (call) => ended.push(call), maxBehindMs: 300 });
+    await sleep(100);
+    stall(1000);
+    await sleep(50);
+    caller.stop();
+    await caller.done;
+    expect(slowest(ended)).to.be.within(200, 350);
+  });
+
+  it('is refused at a rate that is no number', () => {
+    for (const rate of [NaN, -1, Infinity])
+      expect(() => callSteadily(rate, async () => ({}))).to.throw(`No one can make ${rate} calls a second.`);
   });
 
   it('leaves out what is due while too many calls wait', async () => {
@@ -62,5 +84,15 @@ describe('A steady caller', () => {
     expect(calls[0]).to.include({ outcome: 'timeout', status: 503, reason: 'timeout' });
     expect(calls[0]!.body).to.have.length(2000);
     expect(calls[1]).to.include({ outcome: 'none', error: 'broken' });
+  });
+
+  it("keeps of a stranger's reason what is text, and 100 characters of it", async () => {
+    const reasons = ['x'.repeat(1000), { toString: null }, 7, ['dns']];
+    const ask = async () => ({ status: 503, json: { reason: reasons.shift() } });
+    const calls = await callSteadily(1000, ask, 4).done;
+    expect(calls.map(({ reason, outcome }) => [reason?.length, outcome])).to.deep.equal([
+      [100, '503'],
+      ...Array(3).fill([undefined, '503']),
+    ]);
   });
 });

@@ -6,12 +6,11 @@ import { beginning } from '../stack/foreign-text.ts';
 import { get } from '../stack/http.ts';
 
 const PATIENCE_MS = 10_000;
-const MAX_BEHIND_MS = 1000; // what a caller that was suspended makes up for
-const MAX_WAITING = 2048;
 const MAX_BODY_CHARS = 2000;
+const MAX_REASON_CHARS = 100;
 const LOOK_MS = 50; // a new rate is seen soon
 
-export interface Answer {
+interface Answer {
   status?: number;
   body?: string;
   /** The body as JSON, where it is. */
@@ -33,7 +32,7 @@ export interface Call {
   outcome: string;
   /** Undefined when there was no whole answer; `error` then says why. */
   status?: number;
-  /** The `reason` in the answer, if there is one: of a stranger's service, any text. */
+  /** The `reason` in the answer, if there is one: of a stranger's service, any text, of which 100 characters are kept. */
   reason?: string;
   /** At most 2,000 characters of the answer. */
   body?: string;
@@ -43,7 +42,7 @@ export interface Call {
 /** How a call is made. */
 export type Ask = (id: string, msg: string) => Promise<Answer>;
 
-export interface CallerOptions {
+interface CallerOptions {
   /** Calls a second; 0 for none. */
   perSecond: number;
   ask: Ask;
@@ -51,9 +50,12 @@ export interface CallerOptions {
   ended: (call: Call) => void;
   /** What the request ids begin with; the call's number follows. */
   prefix?: string;
-  /** How many calls are made at most, and how many at once: beyond that, those that are due are left out. */
+  /** How many calls are made at most. */
   most?: number;
+  /** How many may wait at once; those that are due meanwhile are left out. */
   maxWaiting?: number;
+  /** How much of a stall of its own the caller makes up for, in milliseconds; what was due before that is left out. */
+  maxBehindMs?: number;
 }
 
 export class Caller {
@@ -67,7 +69,10 @@ export class Caller {
   #waiting = 0;
   #isStopped = false;
 
+  /** Throws when the rate is no finite number of at least 0. */
   constructor(options: CallerOptions) {
+    if (!(options.perSecond >= 0 && options.perSecond < Infinity))
+      throw new Error(`No one can make ${options.perSecond} calls a second.`);
     this.#options = options;
     this.perSecond = options.perSecond;
     this.prefix = options.prefix ?? 'call-';
@@ -75,7 +80,7 @@ export class Caller {
   }
 
   async #run() {
-    const { most = Infinity, maxWaiting = MAX_WAITING } = this.#options;
+    const { most = Infinity, maxWaiting = Infinity, maxBehindMs = Infinity } = this.#options;
     const waiting = new Set<Promise<Call>>();
     let due = performance.now();
     while (!this.#isStopped && this.#count < most) {
@@ -85,7 +90,7 @@ export class Caller {
         await sleep(Math.min(due - now, LOOK_MS));
         continue;
       }
-      due = Math.max(due, now - MAX_BEHIND_MS);
+      due = Math.max(due, now - maxBehindMs);
       if (this.#waiting < maxWaiting) {
         const call = this.#call('hello', due);
         waiting.add(call);
@@ -106,10 +111,11 @@ export class Caller {
     const id = `${this.prefix}${n}`;
     const at = Date.now() - (performance.now() - due);
     this.#waiting++;
-    const result = await this.#options.ask(id, msg).then(
+    const result: Pick<Call, 'status' | 'reason' | 'body' | 'error'> = await this.#options.ask(id, msg).then(
       ({ status, body = '', json }) => {
-        const reason = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // of what is nearly JSON, too
-        return { status, body: beginning(body, MAX_BODY_CHARS), ...(reason && { reason: String(reason) }) };
+        const given: unknown = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // of what is nearly JSON, too
+        const reason = typeof given === 'string' ? beginning(given, MAX_REASON_CHARS) : '';
+        return { status, body: beginning(body, MAX_BODY_CHARS), ...(reason && { reason }) };
       },
       (error) => ({ error: inWords(error) }),
     );
@@ -138,7 +144,7 @@ function inWords({ name, code, message }: NodeJS.ErrnoException): string {
 }
 
 /** Steady calls that are all kept. `using` stops them at the end of a block, however that ends. */
-export interface SteadyCalls extends Disposable {
+interface SteadyCalls extends Disposable {
   /** Those that have ended so far, in the order in which they ended. */
   calls: readonly Call[];
   /** Begins no further call, and resolves to all, in the order in which they were due. */
@@ -159,4 +165,5 @@ export function callSteadily(perSecond: number, ask: Ask, most?: number): Steady
   return { calls, stop, done, [Symbol.dispose]: stop };
 }
 
-export const slowest = (calls: { ms: number }[]) => Math.max(...calls.map(({ ms }) => ms));
+/** The longest time of the calls; -Infinity of none. */
+export const slowest = (calls: { ms: number }[]) => calls.reduce((most, { ms }) => Math.max(most, ms), -Infinity);

@@ -19,6 +19,8 @@ import { Refused, Tour } from './tour.ts';
 const LINES_MS = 1000;
 const IDLE_MS = 1000; // a connection that is idle for longer may be one that B is closing
 const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
+const MAX_WAITING = 2048; // calls at once
+const MAX_BEHIND_MS = 1000; // a computer that was asleep has nothing to make up for
 const MAX_BANDS = 300;
 const MAX_HISTORY = 500;
 const SHOWN_HISTORY = 30;
@@ -63,7 +65,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const ended = (call: Call) => this.#keep(call);
     const ask = (id: string, msg: string) => askB(controls.stack.b.url, id, msg, this.#agent);
     const prefix = `live-${randomBytes(2).toString('hex')}-`;
-    this.caller = new Caller({ perSecond: settings.callsPerSecond, ask, ended, prefix });
+    const bounds = { maxWaiting: MAX_WAITING, maxBehindMs: MAX_BEHIND_MS };
+    this.caller = new Caller({ perSecond: settings.callsPerSecond, ask, ended, prefix, ...bounds });
     this.#logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
     this.#watch = new Watch(
       controls,
@@ -271,6 +274,6 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
 /** What the stand-in does, as the end of a sentence that begins with "A". */
 const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
 
-const charsOf = ({ msg, body = '' }: Call) => msg.length + body.length;
+const charsOf = ({ msg, body = '', reason = '' }: Call) => msg.length + body.length + reason.length;
 
 const dotOf = ({ n, at, ms, outcome }: Call): Dot => [n, at, ms, OUTCOME_NAMES.indexOf(outcome)];
