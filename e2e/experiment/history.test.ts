@@ -1,10 +1,13 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { slowest } from './calls.ts';
 import { callsIn, callsOf, HistoryFile, outcomesOf, phasesOf, readHistory, type Event } from './history.ts';
+
+const MODULE = new URL('history.ts', import.meta.url).href;
 
 const call = (n: number, at: number, outcome = '200', ms = 5): Event => ({
   ...{ event: 'call', n, id: `call-${n}`, msg: 'hello', at, ms, outcome },
@@ -37,6 +40,13 @@ describe('A history', () => {
     expect(numbersIn(0, 20)).to.deep.equal([3]);
   });
 
+  it('may have a million events', () => {
+    const calls = Array.from({ length: 1_000_000 }, (_, at) => call(at, at));
+    const history = [state(0, 'running')].concat(calls);
+    expect(phasesOf(history)[0]!.to).to.equal(1_000_004);
+    expect(slowest(callsOf(history))).to.equal(5);
+  });
+
   it('has the outcomes of at least a tenth of the calls, the most frequent first', () => {
     const calls = [...Array(6).fill('dns'), ...Array(13).fill('200'), 'reset'].map((outcome) => ({ outcome }));
     expect(outcomesOf(calls)).to.deep.equal(['200', 'dns']);
@@ -62,8 +72,7 @@ describe('A history in a file', () => {
   });
 
   it('has all that was written when its process was killed', async () => {
-    const module = new URL('history.ts', import.meta.url).href;
-    const script = `const { HistoryFile } = await import(${JSON.stringify(module)});
+    const script = `const { HistoryFile } = await import(${JSON.stringify(MODULE)});
       const file = new HistoryFile(${JSON.stringify(path)});
       for (let at = 0; at < 1000; at++) file.add({ event: 'log', at, service: 'a', line: 'a line' });
       console.log('written');
@@ -76,6 +85,20 @@ describe('A history in a file', () => {
     await once(child, 'exit');
     appendFileSync(path, '{"event":"log","at":10');
     expect(readHistory(path)).to.have.length(1000);
+  });
+
+  it('ends with the last event that was written whole when the disk is full, and tells so once', async () => {
+    const script = `const { HistoryFile } = await import(${JSON.stringify(MODULE)});
+      const file = new HistoryFile(${JSON.stringify(path)});
+      for (let at = 0; at < 1000; at++) file.add({ event: 'log', at, service: 'a', line: 'a line' });`;
+    // The same to a program: a limit on the size of its files.
+    const shell = `trap '' XFSZ; ulimit -f 16; exec "$0" --input-type=module --eval "$1"`;
+    const { stderr, status } = spawnSync('bash', ['-c', shell, process.execPath, script], { encoding: 'utf8' });
+    expect(stderr).to.equal(`${path} is written no further: the disk is full.\n`);
+    expect(status).to.equal(0);
+    const read = readHistory(path);
+    expect(read).to.have.length.within(100, 999);
+    expect(read.at(-1)!.at).to.equal(read.length - 1);
   });
 
   it('never grows beyond 256 MiB', function () {

@@ -12,7 +12,10 @@ export type Name = 'a' | 'b';
 /** Times `at` are in milliseconds since 1970, durations `ms` in milliseconds. */
 export type Event =
   | ({ event: 'call' } & Call)
-  /** A command that was run, once it has ended: what it printed, where that is of interest, and why it failed. */
+  /**
+   * What was done, once it has ended: the name of a fault, or a command as it was typed; what it printed, where that is of
+   * interest, and why it failed.
+   */
   | { event: 'fault'; at: number; ms: number; command: string; output?: string; problem?: string }
   /** The state that a service is in from now on. */
   | { event: 'state'; at: number; service: Name; state: State }
@@ -25,24 +28,35 @@ const MAX_FILE_BYTES = 256 * 1024 ** 2;
 
 /** Writes events to a file, each at once: a process that is killed loses none that it has written. */
 export class HistoryFile {
+  readonly #path: string;
   readonly #file: number;
   #bytes = 0;
+  #isFull = false;
 
   /** Throws when the file exists, or cannot be made. */
   constructor(path: string) {
+    this.#path = path;
     this.#file = openSync(path, 'wx');
-    this.#write({ history: FORMAT });
+    this.add({ history: FORMAT });
   }
 
-  /** Leaves out what would make the file longer than 256 MiB. */
-  add(event: Event) {
-    this.#write(event);
+  /** Leaves out what would make the file longer than 256 MiB, and all that follows an error of the disk; says so once. */
+  add(event: Event | { history: typeof FORMAT }) {
+    if (this.#isFull) return;
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    if (this.#bytes + line.length > MAX_FILE_BYTES) return this.#end('it has 256 MiB');
+    try {
+      const written = writeSync(this.#file, line);
+      this.#bytes += written;
+      if (written < line.length) this.#end('the disk is full');
+    } catch (error) {
+      this.#end((error as Error).message);
+    }
   }
 
-  #write(value: object) {
-    const line = Buffer.from(`${JSON.stringify(value)}\n`);
-    if (this.#bytes + line.length > MAX_FILE_BYTES) return;
-    this.#bytes += writeSync(this.#file, line);
+  #end(why: string) {
+    this.#isFull = true;
+    console.error(`${this.#path} is written no further: ${why}.`);
   }
 
   close() {
@@ -75,7 +89,7 @@ export function phasesOf(history: Event[]): Phase[] {
     at: number;
     state: State;
   }[];
-  const end = Math.max(...history.map((event) => event.at + ('ms' in event ? event.ms : 0)));
+  const end = history.reduce((last, event) => Math.max(last, event.at + ('ms' in event ? event.ms : 0)), -Infinity);
   return states.map(({ at, state }, index) => ({ ...phaseOf(state), from: at, to: states[index + 1]?.at ?? end }));
 }
 
