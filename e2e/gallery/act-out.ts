@@ -3,6 +3,7 @@ import { askB, callSteadily, type Call } from '../experiment/calls.ts';
 import { callsOf, commandsOf, type Event } from '../experiment/history.ts';
 import { run } from '../experiment/run.ts';
 import { newProject } from '../stack/docker/containers.ts';
+import { addressesOf, type Inspected } from '../stack/docker/engine.ts';
 import { get, type Answer } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
 import type { Act } from './acts.ts';
@@ -76,10 +77,7 @@ async function firstSuccess(call: () => Promise<Answer>): Promise<number> {
 }
 
 async function identities(reader: Reader) {
-  const printed = await reader.paste(
-    `docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' two-services-service-a-1
-docker inspect --format '{{.Id}} {{.State.StartedAt}} {{.RestartCount}}' two-services-service-b-1`,
-  );
-  const [addressOfA, lifeOfB] = printed.split('\n');
-  return { addressOfA, lifeOfB };
+  const printed = await reader.paste('docker inspect two-services-service-a-1 two-services-service-b-1');
+  const [a, b] = JSON.parse(printed) as [Inspected, Inspected];
+  return { addressOfA: addressesOf(a).join(), lifeOfB: `${b.Id} ${b.State.StartedAt} ${b.RestartCount}` };
 }

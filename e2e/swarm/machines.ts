@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { paste } from '../docs/shell.ts';
+import { addressesOf, inspectContainer } from '../stack/docker/engine.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
@@ -59,8 +60,7 @@ export async function newMachines() {
     sh,
     /** Where this host reaches the node's B without a proxy between, so that a refused connection is seen as one. */
     async addressOf(node: string): Promise<string> {
-      const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
-      return sh(`docker inspect --format '${format}' machines-${own}-${node}-1`);
+      return addressesOf(await inspectContainer(`machines-${own}-${node}-1`))[0]!;
     },
     /** The calls that A's replicas on these nodes have answered with 200 since `seconds` of the epoch. */
     async served(nodes: string[], seconds: number): Promise<Served[]> {

@@ -1,14 +1,9 @@
-import type { getContainerRuntimeClient } from 'testcontainers';
 import { isHealthy, untilUp } from '../health.ts';
 import { resourcesOf } from '../process/resources.ts';
 import type { Service } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { until } from '../until.ts';
-import { docker, OPTIONS, publishedUrl, run } from './engine.ts';
-
-type Dockerode = Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['dockerode'];
-/** What `docker inspect` tells of a container. */
-type Inspected = Awaited<ReturnType<ReturnType<Dockerode['getContainer']>['inspect']>>;
+import { addressesOf, docker, inspectContainer, OPTIONS, publishedUrl, run } from './engine.ts';
 
 export class ContainerService implements Service {
   url = '';
@@ -122,8 +117,8 @@ export class ContainerService implements Service {
   }
 
   /** What the engine knows of the container. */
-  async inspect(): Promise<Inspected> {
-    return JSON.parse(await docker(['inspect', await this.id()]))[0];
+  async inspect() {
+    return inspectContainer(await this.id());
   }
 
   /** Every name that the container has in each of its networks. */
@@ -134,8 +129,7 @@ export class ContainerService implements Service {
 
   /** The addresses that it has in its networks. */
   async addresses(): Promise<string[]> {
-    const { Networks } = (await this.inspect()).NetworkSettings;
-    return Object.values(Networks).map(({ IPAddress }) => IPAddress);
+    return addressesOf(await this.inspect());
   }
 
   async id() {

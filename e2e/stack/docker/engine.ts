@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { getContainerRuntimeClient } from 'testcontainers';
 import { tied } from '../process/enclosure.ts';
 import { ROOT } from '../paths.ts';
 
@@ -33,3 +34,16 @@ export async function publishedUrl(container: string, port: number): Promise<str
   const [address] = (await docker(['port', container, String(port)])).split('\n');
   return `http://${address!.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}`;
 }
+
+type Dockerode = Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['dockerode'];
+/** What `docker inspect` tells of a container. */
+export type Inspected = Awaited<ReturnType<ReturnType<Dockerode['getContainer']>['inspect']>>;
+
+/** What the engine knows of a container, by its name or its id. */
+export async function inspectContainer(container: string): Promise<Inspected> {
+  return JSON.parse(await docker(['inspect', container]))[0];
+}
+
+/** The addresses that a container has in its networks. */
+export const addressesOf = ({ NetworkSettings }: Inspected): string[] =>
+  Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress);
