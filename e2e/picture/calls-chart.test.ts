@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { drawCalls } from './calls-chart.ts';
-import { placed } from './labels.ts';
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 
 describe('A chart of calls', () => {
@@ -28,19 +27,22 @@ describe('A chart of calls', () => {
     for (const outcome of ['200', 'refused', 'other']) expect(drawn).to.include(`>${OUTCOMES[outcome]!.meaning}<`);
   });
 
-  it('has no label on another, however many bands there are', () => {
+  it('has no label on another, and none outside, however many bands there are', () => {
     const bands = Array.from({ length: 60 }, (_, n) => ({
-      text: `A stopped ${n}`,
-      from: n * 9,
-      to: n * 9 + 7,
-      width: 70,
+      ...{ name: `A stopped ${n}`, band: 'stopped' as const, from: n * 50, to: n * 50 + 40 },
     }));
-    const wide = { text: 'A paused', from: 200, to: 300, width: 50 };
-    const labels = placed([...bands, wide], 6);
-    expect(labels[0]!.text).to.equal('A paused');
-    const places = labels.map(({ at, width }) => [at - width / 2, at + width / 2]).sort((a, b) => a[0]! - b[0]!);
+    const wide = { name: 'A paused', band: 'paused' as const, from: 1200, to: 1700 };
+    const about = { title: '', story: '', heading: '', calls: [], from: 0, to: 3000 };
+    const drawn = drawCalls({ ...about, bands: [...bands, wide] });
+    const labels = [...drawn.matchAll(/<text class="strong middle" x="([\d.]+)" y="[\d.]+">([^<]+)</g)];
+    const places = labels
+      .map(([, x, text]) => [Number(x) - text!.length * 3.8, Number(x) + text!.length * 3.8] as const)
+      .sort(([one], [other]) => one - other);
+    expect(labels.map(([, , text]) => text)).to.include('A paused');
     expect(places).to.have.length.above(4);
-    for (const [index, [left]] of places.slice(1).entries()) expect(left).to.be.above(places[index]![1]!);
+    for (const [index, [left]] of places.slice(1).entries()) expect(left).to.be.above(places[index]![1]);
+    expect(places[0]![0]).to.be.at.least(58);
+    expect(places.at(-1)![1]).to.be.at.most(840);
   });
 
   it('has a band for each state but running, cut at the end of the axis', () => {

@@ -4,7 +4,7 @@ import { LATENCIES, picture, shareOf } from './picture.ts';
 import type { Band } from './states.ts';
 
 /** One call on B: when it began and how long it took, in milliseconds, and which mark it gets. */
-export interface DrawnCall {
+interface DrawnCall {
   at: number;
   ms: number;
   outcome: string;
@@ -18,7 +18,7 @@ export interface DrawnBand {
   to: number;
 }
 
-export interface CallsChart {
+interface CallsChart {
   /** What the picture is called by a screen reader, and what it tells. */
   title: string;
   story: string;
@@ -35,6 +35,7 @@ export interface CallsChart {
 const WIDTH = 860;
 const [LEFT, RIGHT, TOP, HEIGHT] = [58, 840, 32, 208];
 const LETTER = 6.3; // about the width of one
+const BOLD_LETTER = 7.7;
 const LINE = 18;
 const GAP = 6; // between two labels
 
@@ -54,8 +55,10 @@ export function drawCalls({ title, story, heading, calls, bands, from, to, deadl
       `<rect class="band-${band}" x="${x(from)}" y="${top}" width="${round(x(to) - x(from))}" height="${HEIGHT}"/>`,
   );
   const labels = placed(
-    shown.map(({ name, from, to }) => ({ text: name, from: x(from), to: x(to), width: name.length * LETTER })),
+    shown.map(({ name, from, to }) => ({ text: name, from: x(from), to: x(to), width: name.length * BOLD_LETTER })),
     GAP,
+    LEFT,
+    RIGHT,
   ).map(({ text, at }) => `<text class="strong middle" x="${round(at)}" y="${top - 6}">${text}</text>`);
   const latencies = Object.entries(LATENCIES).flatMap(([label, ms]) => [
     `<path class="line" d="M${LEFT} ${y(ms)}H${RIGHT}"/>`,

@@ -100,7 +100,7 @@ function drawBands({ ctx, bbox }: uPlot) {
     return [{ text: name, from: x0, to: x1, width: ctx.measureText(name).width }];
   });
   ctx.fillStyle = colours.text!;
-  for (const { text, at } of placed(labels, 8 * devicePixelRatio)) {
+  for (const { text, at } of placed(labels, 8 * devicePixelRatio, bbox.left, bbox.left + bbox.width)) {
     ctx.fillText(text, at, bbox.top - 6 * devicePixelRatio);
   }
   ctx.restore();
