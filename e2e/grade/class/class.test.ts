@@ -3,16 +3,18 @@ import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { expect } from 'chai';
 import { docker } from '../../stack/docker/engine.ts';
 import { describeWithDocker } from '../../stack/docker/describe-with-docker.ts';
+import { ROOT } from '../../stack/paths.ts';
 import { freePort, isTaken } from '../../stack/process/ports.ts';
 import { until } from '../../stack/until.ts';
 import { identityOf } from '../../stack/docker/owner.ts';
+import { WINGS } from './class.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const FAULTY_PAIR = fileURLToPath(new URL('../../pairs/fixtures/faulty-pair.ts', import.meta.url));
@@ -33,6 +35,19 @@ describe('npm run grade -- --class', function () {
   });
 
   afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  it('takes for the grader the wings that it imports', () => {
+    const seen = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const found = readFileSync(file, 'utf8').matchAll(/\bfrom '(\.[^']+)'/g);
+      for (const [, path] of found) visit(join(dirname(file), path!));
+    };
+    visit(MAIN);
+    const wings = new Set([...seen].map((file) => relative(`${ROOT}e2e`, file).split(sep)[0]));
+    expect([...wings]).to.have.members(WINGS);
+  });
 
   const folderOf = (id: string) => `of-${id.replace(/\W/g, '')}`;
 

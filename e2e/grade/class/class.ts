@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { printable } from '../../stack/foreign-text.ts';
+import { inOneLine, printable } from '../../stack/foreign-text.ts';
 import { dockerProblem } from '../../stack/docker/engine.ts';
 import { identityOf } from '../../stack/docker/owner.ts';
 import { ROOT } from '../../stack/paths.ts';
@@ -14,7 +14,6 @@ import { leadsOut } from '../../pairs/folder.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess } from './grading-process.ts';
 import { lock } from './lock.ts';
-import { inOneLine } from '../../stack/foreign-text.ts';
 import { numberIn, path, Ungradable } from '../../pairs/options.ts';
 import { Unusable } from '../../stack/command.ts';
 import { pairArguments, type Options } from '../options.ts';
@@ -29,6 +28,8 @@ interface Kept {
   outcome: Graded;
 }
 
+/** What a grade is made by: a row is graded again once it has changed, or a dependency has. */
+export const WINGS = ['stack', 'picture', 'experiment', 'pairs', 'docs', 'requirements', 'grade'];
 const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 const MAX_REPORT_BYTES = 32 * 1024 * 1024;
 
@@ -82,7 +83,11 @@ class ClassRun {
       throw new Unusable(`The class's file ${options.class} cannot be read (${code}).`);
     });
     const rows = readClass(options.class!, bytes);
-    const grader = (await sourcesOf(`${ROOT}e2e`)).hash;
+    const { hash: sources } = await sourcesOf(
+      `${ROOT}e2e`,
+      WINGS.map((wing) => `${ROOT}e2e/${wing}`),
+    );
+    const grader = hash([sources, await readFile(`${ROOT}package-lock.json`, 'utf8')]);
     const run = new ClassRun(rows, options, grader, showProgress);
     run.#check();
     await mkdir(join(run.#out, 'students'), { recursive: true }).catch(({ message }) => {

@@ -8,7 +8,7 @@ const CLEANING_MS = 90_000; // Compose's down has 60 s
 const MAX_CHARS = 4096;
 
 /** How a grading ended: its exit code, the last line that it wrote about why, and whether it took too long. */
-export interface End {
+interface End {
   code: number | undefined;
   said: string;
   isLate: boolean;
