@@ -1,5 +1,6 @@
 /** `npm run bench`: what the services cost, beside bare `node:http` and beside the plainest use of Koa and got. */
 import { writeFile } from 'node:fs/promises';
+import { checkFolders, path } from '../pairs/options.ts';
 import { command } from '../stack/command.ts';
 import { chart } from './chart.ts';
 import { farOff } from './figures.ts';
@@ -17,6 +18,7 @@ const HELP = `What the services cost, beside bare node:http and beside the plain
 const OPTIONS = { quick: { type: 'boolean' }, json: { type: 'string' }, svg: { type: 'string' } } as const;
 
 await command(HELP, OPTIONS, async (values) => {
+  checkFolders(values, ['json', 'svg']);
   const start = performance.now();
   const about = values.quick ? '1 minute' : '5 minutes';
   function progress(step: string) {
@@ -34,8 +36,8 @@ await command(HELP, OPTIONS, async (values) => {
   console.log(`${date}, ${machine.cpus} × ${machine.model}, ${machine.platform}, Node ${machine.node}\n`);
   console.log(textTable(figures));
   for (const what of notMeasured) console.log(`Not measured: ${what}`);
-  if (values.json) await writeFile(values.json, JSON.stringify(report, undefined, 2) + '\n');
-  if (values.svg) await writeFile(values.svg, chart(report));
+  if (values.json) await writeFile(path(values.json), JSON.stringify(report, undefined, 2) + '\n');
+  if (values.svg) await writeFile(path(values.svg), chart(report));
 
   const failures = farOff(figures);
   if (values.quick && failures.length > 0) {

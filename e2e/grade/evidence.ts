@@ -34,9 +34,7 @@ export async function gatherEvidence(stack: Stack): Promise<Stage[]> {
     await logged(stack, () => curl(`${b.url}/health`)),
     await callB(),
   ];
-  const startOfOwn = `PORT=${new URL(a.url).port} node service-a/src/main.ts`;
-  const asProcess = { start: startOfOwn, stop: a.pid ? `kill -TERM -- -${a.pid}` : 'SIGTERM to service A' };
-  const { start, stop } = a.typed ?? asProcess;
+  const { start, stop } = a.typed;
   const code = await a.stop();
   const end = { command: stop, output: `Service A ended with code ${code}.` };
   const stopped = [end, await callB(), await logged(stack, () => curl(`${b.url}/health`))];

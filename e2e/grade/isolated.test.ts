@@ -117,7 +117,7 @@ describeWithDocker('A pair in isolation', function () {
     const limits =
       '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}}';
     const gib = 2 ** 30;
-    expect(await docker(['inspect', '--format', limits, stack.b.typed!.start.split(' ').at(-1)!])).to.equal(
+    expect(await docker(['inspect', '--format', limits, stack.b.typed.start.split(' ').at(-1)!])).to.equal(
       `${gib} ${gib} 256 1000000000`,
     );
     expect(readdirSync(dir).sort()).to.deep.equal(['faulty-pair.ts', 'tells.mjs']);

@@ -1,7 +1,7 @@
 /** `npm run grade`: the rubric of a pair of services, from outside, or of a whole class. `--help` has the exit codes. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { Pair } from '../requirements/pair.ts';
 import { onceParentEnds } from '../stack/process/at-exit.ts';
 import { inOneLine, printable } from '../stack/foreign-text.ts';
@@ -14,7 +14,7 @@ import { leadsOut } from '../pairs/folder.ts';
 import { grade, type Weigh } from './grade.ts';
 import { gradescope } from './report/gradescope.ts';
 import { junit } from './report/junit.ts';
-import { numberIn, path, Ungradable, withValues } from '../pairs/options.ts';
+import { checkFolders, numberIn, path, Ungradable, withValues } from '../pairs/options.ts';
 import { command, Unusable } from '../stack/command.ts';
 import { HELP, OPTIONS, type Options } from './options.ts';
 import { pictureOfOutage } from './outage.ts';
@@ -57,10 +57,7 @@ async function gradePair(options: Options): Promise<number> {
 
 /** What would otherwise go wrong only once the grade is there. */
 function checkOutputs(options: Options) {
-  for (const name of ['json', 'proof', 'junit', 'gradescope'] as const) {
-    const folder = options[name] === undefined ? undefined : dirname(path(options[name]));
-    if (folder && !existsSync(folder)) throw new Unusable(`There is no directory ${folder} (--${name}).`);
-  }
+  checkFolders(options, ['json', 'proof', 'junit', 'gradescope']);
   if (options.proof && spawnSync('curl', ['--version']).status !== 0)
     throw new Unusable('curl is missing, and --proof shows what it says; install it, or leave --proof out.');
 }

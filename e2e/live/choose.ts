@@ -14,8 +14,7 @@ import { processControls } from './process-controls.ts';
 
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
 export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
-  const { compose, a, b, isolate } = options;
-  if (isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
+  const { compose, a, b } = options;
   if (!compose && !a && !b) return { controls: await ownPair(), isOwn: true };
   const stack = await stackOf(options);
   try {
@@ -26,7 +25,7 @@ export async function choosePair(options: PairOptions): Promise<{ controls: Cont
     await Promise.all([stack.a.start(), stack.b.start()]);
     const title = `two processes: ${a} and ${b}`;
     const start = (name: 'a' | 'b') =>
-      `cd ${quoted(path(options[`${name}-dir`] ?? '.'))} && ${stack[name].typed!.start}`;
+      `cd ${quoted(path(options[`${name}-dir`] ?? '.'))} && ${stack[name].typed.start}`;
     const starts = { a: start('a'), b: start('b') };
     return { controls: processControls(stack as FollowedStack, title, starts), isOwn: false };
   } catch (error) {

@@ -1,12 +1,12 @@
 /** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { HistoryFile } from '../experiment/history.ts';
-import { PAIR, path, withValues } from '../pairs/options.ts';
+import { numberIn, PAIR, path, withValues } from '../pairs/options.ts';
 import { command, Unusable, type readOptions } from '../stack/command.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { isTaken } from '../stack/process/ports.ts';
@@ -59,16 +59,14 @@ function open(link: string) {
   browser.unref();
 }
 
-function newHistory(file: string): HistoryFile {
+/** What would otherwise go wrong only once the pair is there. */
+function checkRecord(file: string) {
+  if (existsSync(file)) throw new Unusable(`There is a file ${file} already; give another name (--record).`);
   try {
-    return new HistoryFile(file);
+    accessSync(dirname(file), constants.W_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'EEXIST'
-        ? `There is a file ${file} already; give another name`
-        : `${file} cannot be written (${code}); give another place`;
-    throw new Unusable(`${why} (--record).`);
+    throw new Unusable(`${file} cannot be written (${code}); give another place (--record).`);
   }
 }
 
@@ -80,14 +78,18 @@ async function main(options: Options) {
   const taken = new Unusable(`Port ${port} is already in use; stop what listens on it, or give another with --port.`);
   if (await isTaken(port)) throw taken;
 
-  const history = options.record === undefined ? undefined : newHistory(path(options.record));
+  if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
+  const seconds = numberIn(options, 'timeout', 60);
+  const file = options.record && path(options.record);
+  if (file !== undefined) checkRecord(file);
   process.stderr.write('Starting the pair…\n');
   const { controls, isOwn } = await choosePair(options);
+  const history = file && new HistoryFile(file);
   const experiment = await Experiment.begin(controls, {
     isOwn,
-    deadlineMs: isOwn ? DEADLINE_MS : Number(options.timeout) * 1000,
+    deadlineMs: isOwn ? DEADLINE_MS : seconds * 1000,
     callsPerSecond: CALLS_PER_SECOND,
-    record: history && ((event) => history.add(event)),
+    record: history ? (event) => history.add(event) : undefined,
   });
   const token = randomBytes(24).toString('base64url');
   await serve(experiment, port, token).catch(async (error) => {

@@ -1,5 +1,6 @@
 /** Which pair is meant, as options of a command. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Unusable } from '../stack/command.ts';
 
 /** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
@@ -22,8 +23,17 @@ export const FOLDER = { folder: text };
 export type PairOptions = { [name in keyof typeof PAIR | keyof typeof FOLDER]?: string };
 
 /** npm runs scripts in the repository; paths are meant from where the person is. */
-const from = (['grade', 'live'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
+const from =
+  (['grade', 'live', 'bench'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
 export const path = (name: string) => resolve(from, name);
+
+/** Throws an `Unusable` unless the folder is there of each file that one of these options names. */
+export function checkFolders<Name extends string>(options: { [name in Name]?: string }, names: readonly Name[]) {
+  for (const name of names) {
+    const folder = options[name] === undefined ? undefined : dirname(path(options[name]));
+    if (folder && !existsSync(folder)) throw new Unusable(`There is no directory ${folder} (--${name}).`);
+  }
+}
 
 /** The number that an option gives, of more than 0 and at most `max`; throws an `Unusable` for anything else. */
 export function numberIn<Name extends string>(options: { [name in Name]?: string }, name: Name, max: number): number {

@@ -28,7 +28,7 @@ describe('A command', () => {
     });
   }
 
-  it('is each script that has a main', () => {
+  it('is each script that runs a main of e2e', () => {
     expect(commands.map(([name]) => name)).to.have.members(['start', 'grade', 'live', 'bench', 'swarm', 'docs']);
   });
 });

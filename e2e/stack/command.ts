@@ -14,7 +14,7 @@ export function readOptions<O extends ParseArgsOptionsConfig>(options: O, args =
   try {
     return parseArgs({ args, options } satisfies ParseArgsConfig).values;
   } catch (error) {
-    throw new Unusable(`${(error as Error).message.split('. ')[0]}; see --help.`);
+    throw new Unusable(`${(error as Error).message.split(/\.\s/)[0]}; see --help.`);
   }
 }
 

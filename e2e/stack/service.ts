@@ -6,8 +6,8 @@ import { until } from './until.ts';
 export interface Service {
   /** Where it is reached from here, such as `http://127.0.0.1:32768`; may change with each start. */
   url: string;
-  /** What a person would type to start it and to stop it as this does: of a container. */
-  readonly typed?: { start: string; stop: string };
+  /** What a person would type to start it and to stop it as this does. */
+  readonly typed: { start: string; stop: string };
   /** Of a process that runs, which is the first of its group. */
   readonly pid?: number | undefined;
   /** Resolves once the service answers `/health`; rejects when it ends instead, or does not answer within 30 s. */
@@ -21,7 +21,10 @@ export interface Service {
   resume(): Promise<void>;
   /** A place in its log, which is the end of it now. */
   mark(): Promise<string>;
-  /** All that it has written to standard output and standard error, over all its lives, one entry a line; or since a mark. */
+  /**
+   * What it has written to standard output and standard error over all its lives, or since a mark, one entry a line: of
+   * a process the last 4 MiB, in lines that are cut after 16 KiB.
+   */
   logs(since?: string): Promise<string[]>;
   /** A different text for each life of the process. */
   life(): Promise<string>;

@@ -1,6 +1,6 @@
-/** Follows the chapter, draws two of its acts, and prints what its tables are made of. Takes six minutes. */
+/** Follows the chapter, and prints what its tables are made of. Takes six minutes. */
 import { writeFile } from 'node:fs/promises';
-import { command } from '../stack/command.ts';
+import { command, Unusable } from '../stack/command.ts';
 import { drawSection } from './section-chart.ts';
 import { ACTS, CALLS_PER_SECOND, DEADLINE_MS, FOLDER, inWords, newActor, sections } from './chapter.ts';
 import type { Machines } from './machines.ts';
@@ -20,6 +20,8 @@ CALLS_PER_SECOND is how often B is called (100).
 `;
 
 await command(HELP, { write: { type: 'boolean' } }, async ({ write }) => {
+  if (!(CALLS_PER_SECOND > 0 && CALLS_PER_SECOND < Infinity))
+    throw new Unusable(`CALLS_PER_SECOND is ${process.env.CALLS_PER_SECOND}; it must be a number above 0.`);
   const actor = await newActor();
   for (const [title, examples] of Object.entries(sections)) {
     console.log(title);
