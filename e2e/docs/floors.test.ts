@@ -10,7 +10,7 @@ for (const [, number, wing] of readFileSync(`${ROOT}e2e/README.md`, 'utf8').matc
 
 const imports = new Map(
   globSync('*/**/*.ts', { cwd: `${ROOT}e2e`, exclude: ['node_modules'] }).map((file) => {
-    const found = readFileSync(`${ROOT}e2e/${file}`, 'utf8').matchAll(/^(?:import|export)\b[^;]*? from '(\.[^']+)';/gm);
+    const found = readFileSync(`${ROOT}e2e/${file}`, 'utf8').matchAll(/\b(?:from|import)[ (]+'(\.[^']+\.[jt]s)'/g);
     return [file, [...found].map(([, path]) => join(dirname(file), path!))];
   }),
 );
