@@ -22,7 +22,7 @@ export function textTable(figures: Figure[]): string {
 }
 
 /** Three significant digits, which is more than the machine's noise leaves. */
-export function number(value: number | undefined): string {
+function number(value: number | undefined): string {
   if (value === undefined) return '';
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

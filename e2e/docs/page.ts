@@ -1,7 +1,7 @@
-import { block } from '../docs/markdown.ts';
+import { block } from './markdown.ts';
 
 /** What a reader copies from a page, one `sh` block, and what it prints: the `text` block right after it, if any. */
-export interface Block {
+interface Block {
   commands: string;
   output: string;
   /** The line of the page that the commands start in, counted from 1. */

@@ -18,7 +18,7 @@ export interface Reader extends AsyncDisposable {
   open(commands: string, services?: number): Promise<Terminal>;
 }
 
-export interface Terminal {
+interface Terminal {
   /** Sends SIGINT to all processes in the foreground, as a terminal does. Resolves once they have ended. */
   ctrlC(): Promise<void>;
 }

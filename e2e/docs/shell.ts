@@ -7,7 +7,7 @@ import { tied } from '../stack/process/enclosure.ts';
 const PASTE_MS = 240_000;
 
 /** How a page's commands are run where what they name has other names, and how what they print reads as on the page. */
-export interface Shell {
+interface Shell {
   env: NodeJS.ProcessEnv;
   /** The commands as they are run, where that is not as they stand. */
   own?: (commands: string) => string;
@@ -25,6 +25,7 @@ export async function paste(
   isStrict = false,
 ): Promise<string> {
   const shell = spawn(...tied('bash', []), { cwd: ROOT, env, timeout: PASTE_MS });
+  shell.stdin.on('error', () => {}); // it ended before it had read all
   shell.stdin.end(`${own(commands)}\n`);
   const [printed, errors] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
   if (isStrict && shell.exitCode !== 0) throw new Error(errors.trim() || `${commands} failed.`);

@@ -7,19 +7,13 @@ type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
 
 /** What an outcome means, and what the lines of the two logs, or their absence, say about the call. */
 export function explain(
-  { outcome, status, body = '' }: Call,
+  { outcome, body = '' }: Call,
   found: Found,
   band: string | undefined,
 ): Pick<CallView, 'explanation' | 'logs'> {
-  const saw = OUTCOMES[outcome]!.saw;
+  const { saw, tells } = OUTCOMES[outcome]!;
   const sentence = /"error"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
-  const meanings: Record<string, string> = {
-    200: 'B asked A, and A gave the echo in time.',
-    503: 'B answered 503, without a reason of the kind that this page knows.',
-    none: 'The caller had no answer from B: this is a failure of B or of the way to it, and B cannot say so itself.',
-    other: `B answered ${status}, which is about the request or about B itself.`,
-  };
-  const explanation = saw ? `${sentence ? `B says: ${sentence} ` : ''}What B saw of A: ${saw}.` : meanings[outcome]!;
+  const explanation = saw ? `${sentence ? `B says: ${sentence} ` : ''}What B saw of A: ${saw}.` : tells;
   return {
     explanation: `${explanation}${band ? ` At the time: ${band}.` : ''}`,
     logs: {

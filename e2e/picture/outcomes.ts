@@ -1,10 +1,12 @@
 /** Every way in which a call on B can end: its names, what it means, its mark and its colours. */
 
-export interface Outcome {
+interface Outcome {
   /** What a legend says. */
   meaning: string;
   /** What B saw of A, for a reason that B gives: a clause in Markdown. */
   saw?: string;
+  /** What it says to a caller, where B gives no reason. */
+  tells?: string;
   /** SVG path commands, relative, from the mark's middle. The shape says the same as the colour. */
   path: string;
   isFilled?: boolean;
@@ -16,6 +18,7 @@ export interface Outcome {
 export const OUTCOMES: Record<string, Outcome> = {
   200: {
     meaning: '200',
+    tells: 'B asked A, and A gave the echo in time.',
     path: 'm-1.8 0a1.8 1.8 0 1 0 3.6 0a1.8 1.8 0 1 0 -3.6 0',
     isFilled: true,
     colours: ['#0066f5', '#3388ff'],
@@ -71,9 +74,25 @@ export const OUTCOMES: Record<string, Outcome> = {
     path: 'm0 2.8l2.8-4.8h-5.6z',
     colours: ['#57606a', '#a9b1bb'],
   },
-  503: { meaning: '503', path: 'm-2.8-1.4h5.6v2.8h-5.6z', isFilled: true, colours: ['#997500', '#ffce85'] },
-  none: { meaning: 'no answer', path: 'm-3-2h6m-3 0v5', colours: ['#7a2100', '#e63d00'] },
-  other: { meaning: 'anything else', path: 'm-3 0h6', colours: ['#57606a', '#a9b1bb'] },
+  503: {
+    meaning: '503',
+    tells: 'B answered 503, without a reason of the kind that this page knows.',
+    path: 'm-2.8-1.4h5.6v2.8h-5.6z',
+    isFilled: true,
+    colours: ['#997500', '#ffce85'],
+  },
+  none: {
+    meaning: 'no answer',
+    tells: 'The caller had no answer from B: this is a failure of B or of the way to it, and B cannot say so itself.',
+    path: 'm-3-2h6m-3 0v5',
+    colours: ['#7a2100', '#e63d00'],
+  },
+  other: {
+    meaning: 'anything else',
+    tells: 'B answered with a status that is about the request or about B itself.',
+    path: 'm-3 0h6',
+    colours: ['#57606a', '#a9b1bb'],
+  },
 };
 
 export const OUTCOME_NAMES = Object.keys(OUTCOMES);

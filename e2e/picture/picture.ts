@@ -24,7 +24,7 @@ const variables = (theme: 0 | 1) =>
     .join('; ');
 
 /** The colours as CSS variables, such as `var(--outcome-dns)`; they follow the reader's choice of light or dark. */
-export const THEME = `:root { color-scheme: light dark; ${variables(0)} }
+const THEME = `:root { color-scheme: light dark; ${variables(0)} }
 @media (prefers-color-scheme: dark) { :root { ${variables(1)} } }`;
 
 const MARK_STYLES = Object.entries(OUTCOMES).map(([outcome, { isFilled }]) => {

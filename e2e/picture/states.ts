@@ -10,7 +10,7 @@ interface Phase {
   band?: Band;
 }
 
-export const STATES = {
+const STATES = {
   running: { name: 'A runs' },
   stopping: { name: 'A stops', band: 'stopped' },
   stopped: { name: 'A stopped', band: 'stopped' },

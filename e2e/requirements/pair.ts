@@ -9,7 +9,7 @@ import { tryFor } from '../stack/until.ts';
 import { shape, tellsOfFailure } from './log-line.ts';
 
 /** How long what may take, in milliseconds. */
-export interface Limits {
+interface Limits {
   /** Until B has answered a call while A hangs. */
   answerMs: number;
   /** Until B has answered a call while A is gone: a name that no longer resolves can take a resolver long. */
@@ -49,7 +49,7 @@ export class Fault extends Error {
 export class Unjudged extends Error {}
 
 /** Requests and the log lines that they left behind. */
-export interface Trace extends Exchange {
+interface Trace extends Exchange {
   lines: string[];
 }
 
@@ -208,7 +208,7 @@ export class Pair {
 }
 
 /** The exit code, how long it took, and what went on afterwards. */
-export interface End {
+interface End {
   code: number;
   ms: number;
   survivor: string | undefined;

@@ -40,7 +40,9 @@ export class Output {
     let [first, from] = [this.#pieces.length, this.length];
     while (first > 0 && from > mark) from -= this.#pieces[--first]!.lines;
     const lines = this.#pieces.slice(first).flatMap(({ text }) => text.slice(0, -1).split('\n'));
-    return lines.slice(Math.max(0, mark - from)).flatMap((line) => (line ? [line.slice(0, MAX_LINE_CHARS)] : []));
+    return lines
+      .slice(Math.max(0, mark - from))
+      .flatMap((line) => (line ? [line.slice(0, MAX_LINE_CHARS).toWellFormed()] : []));
   }
 }
 

@@ -1,12 +1,12 @@
 /**
  * Stands in for service A, on PORT, and does to a caller of `/echo` what the caller's `msg` says: one of the behaviours
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
- * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message.
- * With a CONTROL_PORT, which may be a socket's path, it can be asked there by those who know its CONTROL_KEY, which begins each path, and no caller needs
- * to know any name: `/play?as=late&msg=xyz` gives a
- * behaviour, or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be
- * imitated, `/asked` tells what came since the last such question, `/release` hangs up on all callers, and `/refuse` closes
- * PORT, of one address with `?host=`, and `/accept` opens it. It needs nothing but Node, and runs from its text alone.
+ * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message. With a CONTROL_PORT,
+ * which may be a socket's path, it can be asked there by those who know its CONTROL_KEY, which begins each path, and no
+ * caller needs to know any name: `/play?as=late&msg=xyz` gives a behaviour, or another echo, to a message,
+ * `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be imitated, `/asked` tells what came since the last
+ * such question, `/release` hangs up on all callers, `/refuse` closes PORT, of one address with `?host=`, and `/accept`
+ * opens it. It needs nothing but Node, and runs from its text alone.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';

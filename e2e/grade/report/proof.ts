@@ -4,7 +4,7 @@ import type { Typed } from '../evidence.ts';
 import { facts, type Report } from './report.ts';
 
 const MAX_OUTPUT_LINES = 60;
-export const MAX_LOG_LINES = 40;
+const MAX_LOG_LINES = 40;
 
 /** How lines were found to belong to a call. */
 export const FOUND_BY = { id: 'by the id of the request', time: 'by the time of the call' };
