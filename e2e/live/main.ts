@@ -80,16 +80,16 @@ async function main(options: Options) {
 
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
   const seconds = numberIn(options, 'timeout', 60);
-  const file = options.record && path(options.record);
+  const file = options.record === undefined ? undefined : path(options.record);
   if (file !== undefined) checkRecord(file);
   process.stderr.write('Starting the pair…\n');
   const { controls, isOwn } = await choosePair(options);
-  const history = file && new HistoryFile(file);
+  const history = file === undefined ? undefined : new HistoryFile(file);
   const experiment = await Experiment.begin(controls, {
     isOwn,
     deadlineMs: isOwn ? DEADLINE_MS : seconds * 1000,
     callsPerSecond: CALLS_PER_SECOND,
-    record: history ? (event) => history.add(event) : undefined,
+    record: history && ((event) => history.add(event)),
   });
   const token = randomBytes(24).toString('base64url');
   await serve(experiment, port, token).catch(async (error) => {

@@ -220,6 +220,7 @@ describe('The server of the live page', function () {
       [['--timeout', 'soon'], '--timeout is soon; it must be more than 0 and at most 60.'],
       [['--port', '--open'], "Option '--port' argument is ambiguous; see --help."],
       [['--record', '/no/such/file'], '/no/such/file cannot be written (ENOENT); give another place (--record).'],
+      [['--record', ''], `There is a file ${process.cwd()} already; give another name (--record).`],
       [['--record', '/etc/hosts'], 'There is a file /etc/hosts already; give another name (--record).'],
     ] as const;
     for (const [args, sentence] of sentences) {
@@ -227,6 +228,14 @@ describe('The server of the live page', function () {
       expect(said.replace('Starting the pair…\n', '').trim()).to.equal(sentence);
       expect(code).to.equal(2);
     }
+  });
+
+  it('leaves no file of a recording that never began', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'record-')), 'history.jsonl');
+    const { said, code } = await refusalOf(['--record', file, '--compose', '/no/compose.yml']);
+    expect(said).to.include('There is no file /no/compose.yml (--compose).');
+    expect(code).to.equal(2);
+    expect(existsSync(file)).to.equal(false);
   });
 
   it('shows what a command wrote before it failed, and nothing that a terminal obeys', async () => {
