@@ -26,15 +26,15 @@ export interface Call {
   msg: string;
   /** When it was due, in milliseconds since 1970. */
   at: number;
-  /** From when it was due to the end of its answer, or to the error, in milliseconds: a stall is seen by every call that it delays. */
+  /** How long it took from when it was due to the end of its answer or to the error, in milliseconds: every call that a stall delays shows it. */
   ms: number;
   /** One of `OUTCOMES`. */
   outcome: string;
   /** Undefined when there was no whole answer; `error` then says why. */
   status?: number;
-  /** The `reason` in the answer, if there is one: of a stranger's service, any text, of which 100 characters are kept. */
+  /** The `reason` in the answer, if there is one. A stranger's service may give any text; 100 characters of it are kept. */
   reason?: string;
-  /** At most 2,000 characters of the answer. */
+  /** The answer, cut after 2,000 characters. */
   body?: string;
   error?: string;
 }
@@ -52,9 +52,9 @@ interface CallerOptions {
   prefix?: string;
   /** How many calls are made at most. */
   most?: number;
-  /** How many may wait at once; those that are due meanwhile are left out. */
+  /** How many calls may wait at once; calls that are due while so many wait are left out. */
   maxWaiting?: number;
-  /** How much of a stall of its own the caller makes up for, in milliseconds; what was due before that is left out. */
+  /** How much of its own stall the caller makes up for, in milliseconds; calls that were due earlier are left out. */
   maxBehindMs?: number;
 }
 
