@@ -19,7 +19,7 @@ export interface ContainerNames {
 }
 
 /** What commands on a pair of processes name. */
-interface ProcessNames {
+export interface ProcessNames {
   kill: (signal: string, name: Name) => string;
   start: Record<Name, string>;
   /** A's. */

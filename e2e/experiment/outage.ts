@@ -8,11 +8,15 @@ import type { Perform } from './run.ts';
 export function performOn({ a }: Stack): Perform {
   const acts: Record<string, () => Promise<unknown>> = {
     'stop-a': () => a.stop(),
+    'kill-a': () => a.kill(),
     'start-a': () => a.start(),
     'pause-a': () => a.pause(),
     'resume-a': () => a.resume(),
   };
-  return async (fault) => void (await acts[fault]!());
+  return async (fault) => {
+    if (!acts[fault]) throw new Error(`${fault} is no part of an outage: it has ${Object.keys(acts).join(', ')}.`);
+    await acts[fault]();
+  };
 }
 
 /** An outage as an SVG picture, whose description says what most calls of each phase met. `deadlineMs` is B's, where it is known. */

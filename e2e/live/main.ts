@@ -1,9 +1,9 @@
 /** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { HistoryFile } from '../experiment/history.ts';
 import { numberIn, PAIR, path, withValues } from '../pairs/options.ts';
@@ -59,14 +59,14 @@ function open(link: string) {
   browser.unref();
 }
 
-/** What would otherwise go wrong only once the pair is there. */
-function checkRecord(file: string) {
-  if (existsSync(file)) throw new Unusable(`There is a file ${file} already; give another name (--record).`);
+function newHistory(file: string): HistoryFile {
   try {
-    accessSync(dirname(file), constants.W_OK);
+    return new HistoryFile(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Unusable(`${file} cannot be written (${code}); give another place (--record).`);
+    if (code !== 'EEXIST') throw new Unusable(`${file} cannot be written (${code}); give another place (--record).`);
+    const what = lstatSync(file).isDirectory() ? 'directory' : 'file';
+    throw new Unusable(`There is a ${what} ${file} already; give another name (--record).`);
   }
 }
 
@@ -81,10 +81,12 @@ async function main(options: Options) {
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
   const seconds = numberIn(options, 'timeout', 60);
   const file = options.record === undefined ? undefined : path(options.record);
-  if (file !== undefined) checkRecord(file);
+  const history = file === undefined ? undefined : newHistory(file);
   process.stderr.write('Starting the pair…\n');
-  const { controls, isOwn } = await choosePair(options);
-  const history = file === undefined ? undefined : new HistoryFile(file);
+  const { controls, isOwn } = await choosePair(options).catch((error) => {
+    if (file !== undefined) rmSync(file);
+    throw error;
+  });
   const experiment = await Experiment.begin(controls, {
     isOwn,
     deadlineMs: isOwn ? DEADLINE_MS : seconds * 1000,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { paste } from '../docs/shell.ts';
 import { faultOf } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
 import { ownersOf } from '../stack/process/listeners.ts';
@@ -15,6 +16,7 @@ const END_MS = 10_000;
 /** Controls a pair that runs as two process groups. `starts` is how each is started, fit to be typed. */
 export function processControls(stack: FollowedStack, title: string, starts: Record<Name, string>): Controls {
   const groups: Record<Name, string> = { a: '', b: '' };
+  const lives: Record<Name, string> = { a: '', b: '' };
   /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
   const others: Record<Name, number[]> = { a: [], b: [] };
   let standIn: StandIn | undefined;
@@ -22,8 +24,12 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
   const othersOf = (name: Name) => ownersOf(Number(new URL(stack[name].url).port));
 
   async function sight(name: Name): Promise<Sight> {
-    const life = await stack[name].life();
-    groups[name] = String(stack[name].pid ?? '');
+    const pid = String(stack[name].pid ?? '');
+    const told = await stack[name].life();
+    // A service that stops listens no longer before it has ended: that is no other life.
+    if (told !== pid || groups[name] !== pid) lives[name] = told;
+    const life = lives[name];
+    groups[name] = pid;
     const state = groups[name] ? await stateOf(groups[name]) : 'stopped';
     const seen = { state, life, url: stack[name].url, isCutOff: false, isReplaced: false, note: '' };
     others[name] = state === 'stopped' ? othersOf(name) : [];
@@ -42,7 +48,7 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
     signalAll(othersOf(name), 'SIGKILL');
   }
 
-  // What is typed would run in the foreground, and would not know when it is done: these do the same.
+  // These do what is typed, and know when it is done; what they do not know is run as it is typed.
   const acts: Record<string, (name: Name, behaviour: string) => Promise<unknown>> = {
     async stop(name) {
       await stack[name].stop();
@@ -77,6 +83,8 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
     },
   };
   const port = new URL(stack.a.url).port;
+  const command = (fault: string, behaviour: string) =>
+    faultOf(fault)?.processes?.({ kill, start: starts, port }, behaviour);
 
   return {
     stack,
@@ -91,9 +99,11 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
       return () => clearInterval(timer);
     },
     follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
-    command: (fault, behaviour) => faultOf(fault)?.processes?.({ kill, start: starts, port }, behaviour),
+    command,
     async run(fault, behaviour) {
-      await acts[fault.slice(0, -'-a'.length)]!(faultOf(fault)!.target, behaviour);
+      const act = acts[fault.slice(0, -'-a'.length)];
+      if (act) await act(faultOf(fault)!.target, behaviour);
+      else await paste(command(fault, behaviour)!, { env: process.env }, true);
     },
   };
 }

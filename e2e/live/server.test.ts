@@ -19,9 +19,12 @@ import { until } from '../stack/until.ts';
 import { Refused } from './tour.ts';
 import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
 import type { Experiment } from './experiment.ts';
+import { FAULTS, type ProcessNames } from '../experiment/faults.ts';
 import { callsOf, phasesOf, readHistory } from '../experiment/history.ts';
+import { startProcesses } from '../pairs/commands.ts';
 import { LogLines } from '../experiment/log-lines.ts';
 import type { Dot } from './protocol.ts';
+import { processControls } from './process-controls.ts';
 import { guard, serve } from './server.ts';
 
 describe('The server of the live page', function () {
@@ -219,8 +222,9 @@ describe('The server of the live page', function () {
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
       [['--timeout', 'soon'], '--timeout is soon; it must be more than 0 and at most 60.'],
       [['--port', '--open'], "Option '--port' argument is ambiguous; see --help."],
+      [['--record', '/etc/hosts/file'], '/etc/hosts/file cannot be written (ENOTDIR); give another place (--record).'],
       [['--record', '/no/such/file'], '/no/such/file cannot be written (ENOENT); give another place (--record).'],
-      [['--record', ''], `There is a file ${process.cwd()} already; give another name (--record).`],
+      [['--record', ''], `There is a directory ${process.cwd()} already; give another name (--record).`],
       [['--record', '/etc/hosts'], 'There is a file /etc/hosts already; give another name (--record).'],
     ] as const;
     for (const [args, sentence] of sentences) {
@@ -296,12 +300,48 @@ describe('The server of the live page', function () {
     await rm(dirname(file), { recursive: true });
   });
 
+  it('takes a process that has stopped listening, and not ended yet, for no other', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'record-')), 'history.jsonl');
+    const other = await startLive(['--record', file], WITHOUT_DOCKER);
+    const { origin, searchParams } = new URL(other.link);
+    await sleep(1500); // until both have been seen to be healthy
+    const headers = { origin, 'x-token': searchParams.get('token')!, 'content-type': 'application/json' };
+    expect((await fetch(`${origin}/actions/stop-a`, { method: 'POST', headers, body: '{}' })).status).to.equal(200);
+    await sleep(500);
+    await other.end();
+    const states = readHistory(file).flatMap((event) =>
+      event.event === 'state' && event.service === 'a' ? [event.state] : [],
+    );
+    expect(states.slice(states.indexOf('running'))).to.deep.equal(['running', 'stopped']);
+    await rm(dirname(file), { recursive: true });
+  });
+
   it('ends at Ctrl-C with both services, and leaves its port free', async () => {
     const port = await freePort();
     const other = await startLive([], WITHOUT_DOCKER, port);
     expect(await other.end()).to.equal(130);
     const again = await startLive([], WITHOUT_DOCKER, port);
     await again.end();
+  });
+});
+
+describe('A fault that somebody adds', () => {
+  const rows: Record<string, unknown> = FAULTS;
+
+  before(() => {
+    const row = { label: 'Abort A', target: 'a', leaves: 'stopped', isPossible: () => true };
+    rows['abort-a'] = { ...row, processes: ({ kill }: ProcessNames) => kill('ABRT', 'a') };
+  });
+  after(() => delete rows['abort-a']);
+
+  it('is done to a pair of processes by the command that is shown', async () => {
+    await using stack = await startProcesses();
+    const controls = processControls(stack, 'a pair', { a: '', b: '' });
+    const { a } = await controls.look();
+    expect(a.state).to.equal('running');
+    expect(controls.command('abort-a', '')).to.equal(`kill -ABRT -${stack.a.pid}`);
+    await controls.run('abort-a', '');
+    await until('the end of A', async () => (await controls.look()).a.state === 'stopped');
   });
 });
 
