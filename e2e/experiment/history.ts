@@ -37,13 +37,17 @@ export class HistoryFile {
   constructor(path: string) {
     this.#path = path;
     this.#file = openSync(path, 'wx');
-    this.add({ history: FORMAT });
+    this.#write({ history: FORMAT });
   }
 
-  /** Leaves out what would make the file longer than 256 MiB, and all that follows an error of the disk; says so once. */
-  add(event: Event | { history: typeof FORMAT }) {
+  /** Writes no more once the file would be longer than 256 MiB, or after an error of the disk, and says so. */
+  add(event: Event) {
+    this.#write(event);
+  }
+
+  #write(value: object) {
     if (this.#isFull) return;
-    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    const line = Buffer.from(`${JSON.stringify(value)}\n`);
     if (this.#bytes + line.length > MAX_FILE_BYTES) return this.#end('it has 256 MiB');
     try {
       const written = writeSync(this.#file, line);

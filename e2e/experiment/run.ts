@@ -27,12 +27,13 @@ interface Calls {
 const SILENCE: Calls = { perSecond: 0, ask: () => Promise.reject(new Error('No one calls.')) };
 
 /**
- * Acts out a script on a pair whose A is running, under steady calls if any. Resolves to the history, without logs; rejects
- * when a command does.
+ * Acts out a script, under steady calls if any. With a fault in it, A must be running, and the history has its states. Resolves
+ * to the history, without logs; rejects when a command does.
  */
 export async function run(script: Script, perform: Perform, calls = SILENCE): Promise<Event[]> {
-  const history: Event[] = [{ event: 'state', at: Date.now(), service: 'a', state: 'running' }];
+  const history: Event[] = [];
   const enter = (state: State, at: number) => history.push({ event: 'state', at, service: 'a', state });
+  if (script.some((step) => faultOf(String(step)))) enter('running', Date.now());
   const caller = new Caller({ ...calls, ended: (call) => history.push({ event: 'call', ...call }) });
   try {
     for (const step of script) {

@@ -3,7 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { faultOf, type ContainerNames } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
-import { docker } from '../stack/docker/engine.ts';
+import { docker, namesOf } from '../stack/docker/engine.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { OWNER, OWNER_LABEL } from '../stack/docker/owner.ts';
 import { paste } from '../docs/shell.ts';
@@ -34,7 +34,7 @@ export async function containerControls(
   const names = { a: a.Config.Labels[`${LABEL}.service`]!, b: b.Config.Labels[`${LABEL}.service`]! };
   const ids: Record<Name, string> = { a: a.Id, b: b.Id };
   const containerOfA = a.Name.slice(1);
-  const aliases = await stack.a.names();
+  const aliases = namesOf(a);
   let networks = Object.keys(aliases);
   const port = stack.a.port;
   const standIn = `${project}-stand-in`;

@@ -3,7 +3,7 @@ import { resourcesOf } from '../process/resources.ts';
 import type { Service } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { until } from '../until.ts';
-import { addressesOf, docker, inspectContainer, OPTIONS, publishedUrl, run } from './engine.ts';
+import { addressesOf, docker, inspectContainer, namesOf, OPTIONS, publishedUrl, run } from './engine.ts';
 
 export class ContainerService implements Service {
   url = '';
@@ -123,8 +123,7 @@ export class ContainerService implements Service {
 
   /** Every name that the container has in each of its networks. */
   async names(): Promise<Record<string, string[]>> {
-    const { Networks } = (await this.inspect()).NetworkSettings;
-    return Object.fromEntries(Object.entries(Networks).map(([name, { Aliases }]) => [name, Aliases ?? []]));
+    return namesOf(await this.inspect());
   }
 
   /** The addresses that it has in its networks. */

@@ -47,3 +47,7 @@ export async function inspectContainer(container: string): Promise<Inspected> {
 /** The addresses that a container has in its networks. */
 export const addressesOf = ({ NetworkSettings }: Inspected): string[] =>
   Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress);
+
+/** Every name that a container has, by network. */
+export const namesOf = ({ NetworkSettings }: Inspected): Record<string, string[]> =>
+  Object.fromEntries(Object.entries(NetworkSettings.Networks).map(([name, { Aliases }]) => [name, Aliases ?? []]));
