@@ -1,6 +1,6 @@
 /** `npm run bench`: what the services cost, beside bare `node:http` and beside the plainest use of Koa and got. */
 import { writeFile } from 'node:fs/promises';
-import { checkFolders, path } from '../pairs/options.ts';
+import { checkFiles, path } from '../pairs/options.ts';
 import { command } from '../stack/command.ts';
 import { chart } from './chart.ts';
 import { farOff } from './figures.ts';
@@ -18,7 +18,7 @@ const HELP = `What the services cost, beside bare node:http and beside the plain
 const OPTIONS = { quick: { type: 'boolean' }, json: { type: 'string' }, svg: { type: 'string' } } as const;
 
 await command(HELP, OPTIONS, async (values) => {
-  checkFolders(values, ['json', 'svg']);
+  checkFiles(values, ['json', 'svg']);
   const start = performance.now();
   const about = values.quick ? '1 minute' : '5 minutes';
   function progress(step: string) {

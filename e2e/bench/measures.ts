@@ -12,7 +12,7 @@ const WARM_UP_CALLS = 15_000; // not seconds: a slow machine's code must be as w
 
 /** Tells people what is being measured now. */
 export type Progress = (step: string) => void;
-export type Servers = Record<Variant, Server>;
+type Servers = Record<Variant, Server>;
 
 /** One round of several, over which the variants take turns. */
 export interface Round {

@@ -14,7 +14,7 @@ import { leadsOut } from '../pairs/folder.ts';
 import { grade, type Weigh } from './grade.ts';
 import { gradescope } from './report/gradescope.ts';
 import { junit } from './report/junit.ts';
-import { checkFolders, numberIn, path, Ungradable, withValues } from '../pairs/options.ts';
+import { checkFiles, numberIn, path, Ungradable, withValues } from '../pairs/options.ts';
 import { command, Unusable } from '../stack/command.ts';
 import { HELP, OPTIONS, type Options } from './options.ts';
 import { pictureOfOutage } from './outage.ts';
@@ -57,7 +57,8 @@ async function gradePair(options: Options): Promise<number> {
 
 /** What would otherwise go wrong only once the grade is there. */
 function checkOutputs(options: Options) {
-  checkFolders(options, ['json', 'proof', 'junit', 'gradescope']);
+  const proof = options.proof && `${options.proof}.md`; // it makes its files' names
+  checkFiles({ ...options, proof }, ['json', 'proof', 'junit', 'gradescope']);
   if (options.proof && spawnSync('curl', ['--version']).status !== 0)
     throw new Unusable('curl is missing, and --proof shows what it says; install it, or leave --proof out.');
 }

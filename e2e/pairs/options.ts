@@ -1,5 +1,5 @@
 /** Which pair is meant, as options of a command. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Unusable } from '../stack/command.ts';
 
@@ -27,11 +27,18 @@ const from =
   (['grade', 'live', 'bench'].includes(process.env.npm_lifecycle_event!) && process.env.INIT_CWD) || process.cwd();
 export const path = (name: string) => resolve(from, name);
 
-/** Throws an `Unusable` unless the folder is there of each file that one of these options names. */
-export function checkFolders<Name extends string>(options: { [name in Name]?: string }, names: readonly Name[]) {
+/** Throws an `Unusable` unless each file that one of these options names can be written. */
+export function checkFiles<Name extends string>(options: { [name in Name]?: string }, names: readonly Name[]) {
   for (const name of names) {
-    const folder = options[name] === undefined ? undefined : dirname(path(options[name]));
-    if (folder && !existsSync(folder)) throw new Unusable(`There is no directory ${folder} (--${name}).`);
+    const given = options[name];
+    if (given === undefined) continue;
+    if (given === '') throw new Unusable(`--${name} is empty; name a file.`);
+    const file = path(given);
+    const folder = dirname(file);
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      throw new Unusable(`There is no directory ${folder} (--${name}).`);
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+      throw new Unusable(`${file} is a directory (--${name}); name a file in it.`);
   }
 }
 

@@ -32,7 +32,10 @@ describe('A command', () => {
     const bench = run(scripts.bench!, '--json', '/no/such/bench.json');
     expect([bench.stderr, bench.status]).to.deep.equal(['There is no directory /no/such (--json).\n', 2]);
     const swarm = run(`CALLS_PER_SECOND=many ${scripts.swarm}`);
-    expect([swarm.stderr, swarm.status]).to.deep.equal(['CALLS_PER_SECOND is many; it must be a number above 0.\n', 2]);
+    expect([swarm.stderr, swarm.status]).to.deep.equal([
+      'CALLS_PER_SECOND is many; it must be more than 0 and at most 1000.\n',
+      2,
+    ]);
   });
 
   it('is each script that runs a main of e2e', () => {

@@ -20,8 +20,8 @@ CALLS_PER_SECOND is how often B is called (100).
 `;
 
 await command(HELP, { write: { type: 'boolean' } }, async ({ write }) => {
-  if (!(CALLS_PER_SECOND > 0 && CALLS_PER_SECOND < Infinity))
-    throw new Unusable(`CALLS_PER_SECOND is ${process.env.CALLS_PER_SECOND}; it must be a number above 0.`);
+  if (!(CALLS_PER_SECOND > 0 && CALLS_PER_SECOND <= 1000))
+    throw new Unusable(`CALLS_PER_SECOND is ${process.env.CALLS_PER_SECOND}; it must be more than 0 and at most 1000.`);
   const actor = await newActor();
   for (const [title, examples] of Object.entries(sections)) {
     console.log(title);

@@ -5,7 +5,7 @@ import { lostIn, type Section } from './chapter.ts';
 /** An act as an SVG picture, with a band for each update and for each time in which a machine is paused or killed. */
 export function drawSection({ title, history }: Section, callsPerSecond: number, deadlineMs: number): string {
   const calls = callsOf(history);
-  const to = Math.max(...calls.map(({ at, ms }) => at + ms));
+  const to = calls.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
   const bands = bandsOf(history, to);
   return drawCalls({
     title: `${title}, under ${callsPerSecond} calls a second`,
@@ -13,7 +13,7 @@ export function drawSection({ title, history }: Section, callsPerSecond: number,
     heading: `${title}: ${callsPerSecond} calls a second over all machines, each a mark`,
     calls,
     bands,
-    from: Math.min(...calls.map(({ at }) => at)),
+    from: calls[0]!.at,
     to,
     deadlineMs,
   });

@@ -14,7 +14,7 @@ import { ROOT } from '../../stack/paths.ts';
 import { freePort, isTaken } from '../../stack/process/ports.ts';
 import { until } from '../../stack/until.ts';
 import { identityOf } from '../../stack/docker/owner.ts';
-import { WINGS } from './class.ts';
+import { graderFiles, WINGS } from './grader.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const FAULTY_PAIR = fileURLToPath(new URL('../../pairs/fixtures/faulty-pair.ts', import.meta.url));
@@ -41,12 +41,16 @@ describe('npm run grade -- --class', function () {
     const visit = (file: string) => {
       if (seen.has(file)) return;
       seen.add(file);
-      const found = readFileSync(file, 'utf8').matchAll(/\bfrom '(\.[^']+)'/g);
+      const found = readFileSync(file, 'utf8').matchAll(/\b(?:from|import)[ (]+'(\.[^']+\.[jt]s)'/g);
       for (const [, path] of found) visit(join(dirname(file), path!));
     };
     visit(MAIN);
     const wings = new Set([...seen].map((file) => relative(`${ROOT}e2e`, file).split(sep)[0]));
     expect([...wings]).to.have.members(WINGS);
+    expect(graderFiles())
+      .to.include(`${ROOT}package-lock.json`)
+      .and.to.include.members([...seen]);
+    expect(graderFiles().filter((file) => /\.(?:md|svg)$|\.test\.ts$/.test(file))).to.be.empty;
   });
 
   const folderOf = (id: string) => `of-${id.replace(/\W/g, '')}`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { inOneLine, printable } from '../../stack/foreign-text.ts';
@@ -11,6 +11,7 @@ import { readClass, type Graded, type Row } from './class-file.ts';
 import { classPage, notGradedPage } from './class-page.ts';
 import { DRAFT, writeWhole } from '../report/files.ts';
 import { leadsOut } from '../../pairs/folder.ts';
+import { graderFiles } from './grader.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess } from './grading-process.ts';
 import { lock } from './lock.ts';
@@ -28,8 +29,6 @@ interface Kept {
   outcome: Graded;
 }
 
-/** What a grade is made by: a row is graded again once it has changed, or a dependency has. */
-export const WINGS = ['stack', 'picture', 'experiment', 'pairs', 'docs', 'requirements', 'grade'];
 const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 const MAX_REPORT_BYTES = 32 * 1024 * 1024;
 
@@ -83,11 +82,7 @@ class ClassRun {
       throw new Unusable(`The class's file ${options.class} cannot be read (${code}).`);
     });
     const rows = readClass(options.class!, bytes);
-    const { hash: sources } = await sourcesOf(
-      `${ROOT}e2e`,
-      WINGS.map((wing) => `${ROOT}e2e/${wing}`),
-    );
-    const grader = hash([sources, await readFile(`${ROOT}package-lock.json`, 'utf8')]);
+    const grader = hash(graderFiles().map((file) => [file.slice(ROOT.length), readFileSync(file, 'utf8')]));
     const run = new ClassRun(rows, options, grader, showProgress);
     run.#check();
     await mkdir(join(run.#out, 'students'), { recursive: true }).catch(({ message }) => {
