@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { leadsOut } from './folder.ts';
-import { Ungradable } from './options.ts';
+import { Ungradable } from './ungradable.ts';
 
 describe('A path that is seen from a folder', () => {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'folder-')));

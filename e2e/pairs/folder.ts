@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
-import { Ungradable } from './options.ts';
+import { Ungradable } from './ungradable.ts';
 
 const MAX_LINKS = 255;
 

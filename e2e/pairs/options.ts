@@ -3,9 +3,6 @@ import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Unusable } from '../stack/command.ts';
 
-/** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
-export class Ungradable extends Unusable {}
-
 const text = { type: 'string' } as const;
 
 /** What says which pair is graded, and how. */
@@ -49,6 +46,6 @@ export function numberIn<Name extends string>(options: { [name in Name]?: string
   throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
 }
 
-/** The arguments, in which `--isolate` has a value: an empty one where it was left out. */
+/** The arguments, in which `--isolate` has a value: an empty one where an option, a path or nothing follows, and no image. */
 export const withValues = (args: string[]) =>
-  args.map((arg, index) => (arg === '--isolate' && (args[index + 1] ?? '-').startsWith('-') ? '--isolate=' : arg));
+  args.map((arg, index) => (arg === '--isolate' && /^[-./]/.test(args[index + 1] ?? '-') ? '--isolate=' : arg));

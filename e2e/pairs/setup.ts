@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../stack/foreign-text.ts';
 import { Enclosed } from '../stack/process/enclosure.ts';
 import { environment } from './environment.ts';
-import { Ungradable } from './options.ts';
+import { Ungradable } from './ungradable.ts';
 import { lastWords, Output } from '../stack/output.ts';
 import { duration } from '../stack/duration.ts';
 

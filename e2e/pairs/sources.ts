@@ -3,7 +3,7 @@ import { createReadStream, existsSync, type Dirent } from 'node:fs';
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { leadsOut } from './folder.ts';
-import { Ungradable } from './options.ts';
+import { Ungradable } from './ungradable.ts';
 
 /** What identifies the sources that were graded. */
 export interface Sources {
@@ -23,7 +23,8 @@ export const MADE = [
   ...['.git', 'node_modules', '__pycache__', 'venv', '.venv', 'target', 'build', 'dist', 'obj', '.gradle'],
   ...['.pytest_cache', '*.pyc', '*.log'],
 ];
-const isMade = (name: string) => MADE.some((made) => (made[0] === '*' ? name.endsWith(made.slice(1)) : name === made));
+export const isMade = (name: string) =>
+  MADE.some((made) => (made[0] === '*' ? name.endsWith(made.slice(1)) : name === made));
 
 /**
  * Identifies what is in a folder, or in the parts of it that are given. It runs nothing of it, and reads nothing outside.

@@ -9,7 +9,7 @@ import type { Result } from '../grade.ts';
 import { gradescope } from './gradescope.ts';
 import { gradesCsv } from '../class/grades-csv.ts';
 import { junit } from './junit.ts';
-import { Ungradable } from '../../pairs/options.ts';
+import { Ungradable } from '../../pairs/ungradable.ts';
 import { pairPage } from './page.ts';
 import { proofInMarkdown } from './proof.ts';
 import { meetsLab, scoresOf, type Report } from './report.ts';

@@ -10,7 +10,7 @@ import { ownerLabel } from '../../stack/docker/owner.ts';
 import { environmentOfDocker, NO_PROXY } from '../environment.ts';
 import { leadsOut } from '../folder.ts';
 import { composeConfig, escaped, readHandedIn } from './handed-in.ts';
-import { Ungradable } from '../options.ts';
+import { Ungradable } from '../ungradable.ts';
 
 const FORWARD = fileURLToPath(new URL('forward.ts', import.meta.url));
 const GATE = 'two-services-gate';

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { parseDocument, visit } from 'yaml';
 import { leadsOut } from '../folder.ts';
-import { Ungradable } from '../options.ts';
+import { Ungradable } from '../ungradable.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_ENV_BYTES = 64 * 1024; // what one variable may have for a program is 128 KiB (execve(2))

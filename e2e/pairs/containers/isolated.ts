@@ -16,7 +16,7 @@ import { STAND_IN } from '../../stack/paths.ts';
 import { CONTROL_KEY, standInAt, type Stack } from '../../stack/service.ts';
 import type { Command } from '../commands.ts';
 import { NO_PROXY } from '../environment.ts';
-import { Ungradable } from '../options.ts';
+import { Ungradable } from '../ungradable.ts';
 import { Unusable } from '../../stack/command.ts';
 import { proxyVariables, REGISTRIES } from './registries.ts';
 import { endOfSetup } from '../setup.ts';
