@@ -20,14 +20,15 @@ export function performOn({ a }: Stack): Perform {
 }
 
 /** An outage as an SVG picture, whose description says what most calls of each phase met. `deadlineMs` is B's, where it is known. */
-export function drawOutage(history: Event[], callsPerSecond: number, deadlineMs?: number): string {
+export function drawOutage(history: Event[], callsPerSecond?: number, deadlineMs?: number): string {
   const [calls, phases] = [callsOf(history), phasesOf(history)];
   const [from, to] = [phases[0]!.from, phases.at(-1)!.to];
+  const many = callsPerSecond ? `${callsPerSecond} calls a second` : `${calls.length} calls`;
   const story = phases.map((phase) => `${phase.name}: ${outcomesOf(callsIn(phase, calls)).join(', ')}.`).join(' ');
   return drawCalls({
     title: 'How long service B takes to answer while service A fails',
-    story: `${callsPerSecond} calls a second for ${Math.floor((to - from) / 1000)} seconds. What B answered: ${story} The slowest answer took ${Math.round(slowest(calls))} ms.`,
-    heading: `How long B takes to answer while A fails: ${callsPerSecond} calls a second, each a mark`,
+    story: `${many}${callsPerSecond ? ' for' : ' in'} ${Math.floor((to - from) / 1000)} seconds. What B answered: ${story} The slowest answer took ${Math.round(slowest(calls))} ms.`,
+    heading: `How long B takes to answer while A fails: ${many}, each a mark`,
     calls,
     bands: phases,
     from,

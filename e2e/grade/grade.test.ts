@@ -6,80 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { docker, dockerProblem } from '../stack/docker/engine.ts';
-import { grade, score, type Result } from './grade.ts';
-import { Pair } from '../requirements/pair.ts';
+import {
+  failedIn,
+  FAULTS_OF_A,
+  FAULTS_OF_B,
+  FIXTURES,
+  gradeCommands,
+  NODE,
+  PYTHON,
+  TOGETHER,
+  withFaults,
+} from './fixtures/planted.ts';
+import { score, type Result } from './judge.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
-import { commandStack } from '../pairs/commands.ts';
 
-const LIMITS = { answerMs: 3000, goneMs: 3000, healthMs: 1500, recoveryMs: 5000 };
-const AT_ONCE = 4; // a grade mostly waits
-
-const here = `${ROOT}e2e/pairs/fixtures/`;
-const NODE = `exec '${process.execPath}' faulty-pair.ts`;
-const PYTHON = 'exec python3 faulty_pair.py';
-
-/** The faults of a service, and the one check that is meant for each. */
-const FAULTS_OF_A: Record<string, string> = {
-  'no health': 'A answers /health with 200',
-  'no line for health': 'A logs a line for each request to /health',
-  'no latency in the log': "A's log lines tell service, endpoint, status and latency",
-  'a word for the status': "A's log lines tell the HTTP status code",
-  'pasted JSON': 'A echoes any text as it was',
-  '500 to a missing msg': 'Odd and hostile input is answered, and breaks nothing',
-  'forged log lines': 'Odd and hostile input is answered, and breaks nothing',
-  'deaf to SIGTERM': 'A ends by itself when told to (SIGTERM)',
-};
-const FAULTS_OF_B: Record<string, string> = {
-  'no line for health': 'B logs a line for each request to /health',
-  'no status in the log': "B's log lines tell service, endpoint, status and latency",
-  'no latency in the log': "B's log lines tell service, endpoint, status and latency",
-  'a word for the status': "B's log lines tell the HTTP status code",
-  'no timeout': 'B answers 503 while A hangs',
-  'no recovery from a timeout': 'B answers 200 again once A goes on',
-  '500 to a refusal': 'B answers 503 while A is stopped',
-  'no line for a refusal': 'B logs an error while A is stopped',
-  "A's health in its own": "B's /health is still 200 while A is stopped",
-  'no recovery from a refusal': 'B answers 200 again once A is started, without a restart of B',
-  'an end for both': 'A answers while B is stopped',
-  '500 to bad escapes': 'Odd and hostile input is answered, and breaks nothing',
-  'a timeout called a refusal': 'The log calls a timeout a timeout',
-  'one name for all failures': 'The log calls a timeout a timeout',
-  'a refusal called a timeout': 'The log calls a failed connection a failed connection',
-  'one call at a time': '20 calls at once while A hangs are all answered, and /health stays quick',
-  'an unescaped msg': 'Any text survives the trip through B',
-  'a retry': 'B asks A once for each call',
-  'errors taken for success': "A's error status is not passed on as success",
-  'redirects taken for success': 'A redirect is not passed on as success',
-  '500 to what is not JSON': 'A body that is not JSON is not passed on as success',
-  'any JSON taken for an echo': 'JSON that is no echo is not passed on as success',
-  '500 to half an answer': 'An answer that breaks off is a 503',
-  'a timeout for the headers alone': 'An answer that stops half-way is a 503 in time',
-  'a timeout for each read': 'A trickling answer is a 503 in time',
-  'death by an endless answer': 'An endless answer is a 503 in time',
-  'exception text': 'No exception text, stack or internal address is in an answer',
-  'deaf to SIGTERM': 'B ends by itself when told to (SIGTERM)',
-};
-
-/** Faults that do not touch each other, of A and of B, are looked for together: each grade takes its time. */
-const TOGETHER: [ofA: string | undefined, ofB: string[]][] = [
-  ['no health', ['no line for health', 'one call at a time']],
-  ['no line for health', ['no status in the log', 'errors taken for success']],
-  ['no latency in the log', ['a word for the status', '500 to what is not JSON']],
-  ['a word for the status', ['no latency in the log', 'redirects taken for success']],
-  ['pasted JSON', ['500 to bad escapes', 'any JSON taken for an echo']],
-  ['500 to a missing msg', ['500 to half an answer', 'exception text']],
-  ['forged log lines', ['a timeout called a refusal', 'an unescaped msg']],
-  ['deaf to SIGTERM', ['one name for all failures', 'a retry']],
-  [undefined, ['a refusal called a timeout', 'a timeout for each read']],
-  [undefined, ['no line for a refusal', 'a timeout for the headers alone']],
-  [undefined, ["A's health in its own", 'death by an endless answer']],
-  [undefined, ['500 to a refusal', 'deaf to SIGTERM']],
-  [undefined, ['no timeout']],
-  [undefined, ['no recovery from a timeout']],
-  [undefined, ['no recovery from a refusal']],
-  [undefined, ['an end for both']],
-];
+const AT_ONCE = 5; // a grade mostly waits
 
 const ASKS = 'B asks A for each answer, and passes on what A says';
 const POINTS = 39;
@@ -97,11 +39,6 @@ const CHEATS: Record<string, [a: string, b: string, checks: string[]]> = {
       'B answers 200 again once A is started, without a restart of B',
     ],
   ],
-  'such an A and such a B': [
-    `${NODE} a "hello to everything"`,
-    `${NODE} b "an answer of its own"`,
-    ['A answers /echo with the message', ASKS],
-  ],
   'a loop that starts B again and again': [
     `${NODE} a`,
     `while true; do ${NODE.replace('exec ', '')} b "an end after each failure"; done`,
@@ -110,24 +47,6 @@ const CHEATS: Record<string, [a: string, b: string, checks: string[]]> = {
       "B's /health is still 200 while A is stopped",
       'B answers 200 again once A is started, without a restart of B',
     ],
-  ],
-  'a latency that is always 0': [
-    `${NODE} a`,
-    `${NODE} b "a latency of 0"`,
-    ["The latency in B's log lines is the time that the request took"],
-  ],
-  "a B that calls itself by A's name": [
-    `${NODE} a`,
-    `${NODE} b "A's name"`,
-    [
-      "A's log lines tell service, endpoint, status and latency",
-      "B's log lines tell service, endpoint, status and latency",
-    ],
-  ],
-  'an access line in the place of an error': [
-    `${NODE} a`,
-    `${NODE} b "no word of the failure"`,
-    ['B logs an error while A is stopped'],
   ],
   'lines that come by themselves': [
     `${NODE} a "lines that come by themselves"`,
@@ -157,11 +76,12 @@ async function processesOn(ports: number[]): Promise<string[]> {
   return pids.filter((_, index) => ports.some((port) => environments[index]!.split('\0').includes(`PORT=${port}`)));
 }
 
-/** What was found; what fails for want of something to judge, or for a reason that was given already, is no finding. */
-const failed = (results: Result[]) =>
-  results.filter(({ verdict, because }) => verdict === 'fail' && !because).map(({ name }) => name);
+const whyFailed = (results: Result[]) =>
+  results
+    .flatMap(({ verdict, name, received, because }) => (verdict === 'fail' ? `${name}: ${received ?? because}` : []))
+    .join('\n');
 
-const failedInLab = (results: Result[]) => failed(results.filter(({ section }) => section === 'lab'));
+const failedInLab = (results: Result[]) => failedIn(results.filter(({ section }) => section === 'lab'));
 
 describe('The grade', function () {
   this.timeout(120_000);
@@ -172,21 +92,13 @@ describe('The grade', function () {
   async function gradeOf(a: string, b: string): Promise<Result[]> {
     while (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
     free--;
-    const [portA, portB] = [await freePort(), await freePort()];
-    const stack = commandStack(
-      { command: a, dir: here, url: `http://127.0.0.1:${portA}` },
-      { command: b, dir: here, url: `http://127.0.0.1:${portB}` },
-    );
+    let ports: number[] = [];
     try {
-      const pair = new Pair(stack, LIMITS);
-      await pair.start('a');
-      await pair.start('b');
-      return await grade(pair, () => {});
+      return await gradeCommands(a, b, (own) => (ports = own));
     } finally {
-      await stack.down();
       free++;
       waiting.shift()?.();
-      expect(await processesOn([portA, portB])).to.deep.equal([]);
+      expect(await processesOn(ports)).to.deep.equal([]);
     }
   }
 
@@ -201,7 +113,6 @@ describe('The grade', function () {
   }
 
   const passesAll = (results: Result[]) => {
-    expect(failed(results)).to.deep.equal([]);
     expect(results.filter(({ verdict }) => verdict !== 'pass')).to.deep.equal([]);
   };
 
@@ -217,6 +128,12 @@ describe('The grade', function () {
   graded('asks for no JSON in the lab', `${PYTHON} a plain text`, `${PYTHON} b plain text`, (results) =>
     expect(failedInLab(results)).to.deep.equal([]),
   );
+
+  graded('waits for a log that comes late', `${NODE} a`, `${NODE} b "a log that is flushed every 3 s"`, (results) => {
+    passesAll(results);
+    const { because } = results.find(({ name }) => name === 'B logs a line for each request to /call-echo')!;
+    expect(because).to.match(/^they come up to [2-6] s late: flush each$/);
+  });
 
   graded('is not confused by 100 MB of output', `${NODE} a`, `yes flood | head -c 100000000; ${NODE} b`, passesAll);
 
@@ -243,11 +160,9 @@ describe('The grade', function () {
   }
   for (const [ofA, ofB] of TOGETHER) {
     const title = [...(ofA ? [`in A ${ofA}`] : []), ...ofB.map((fault) => `in B ${fault}`)].join(', ');
-    const quoted = (faults: string[]) => faults.map((fault) => `"${fault}"`).join(' ');
     const checks = [...(ofA ? [FAULTS_OF_A[ofA]] : []), ...ofB.map((fault) => FAULTS_OF_B[fault])];
-    graded(`finds ${title}`, `${NODE} a ${quoted(ofA ? [ofA] : [])}`, `${NODE} b ${quoted(ofB)}`, (results) =>
-      expect(failed(results)).to.have.members(checks),
-    );
+    const [a, b] = [withFaults(`${NODE} a`, ...(ofA ? [ofA] : [])), withFaults(`${NODE} b`, ...ofB)];
+    graded(`finds ${title}`, a, b, (results) => expect(failedIn(results), whyFailed(results)).to.have.members(checks));
   }
   it('was asked to find each fault of the pair', () => {
     expect(TOGETHER.flatMap(([ofA]) => ofA ?? [])).to.have.members(Object.keys(FAULTS_OF_A));
@@ -262,7 +177,7 @@ describe('The grade', function () {
   }
   const GRPC = NODE.replace('faulty-pair.ts', 'grpc-pair.ts');
   graded('gives all points that apply to a sound pair whose A speaks gRPC', `${GRPC} a`, `${GRPC} b`, (results) => {
-    expect(failed(results)).to.deep.equal([]);
+    expect(failedIn(results)).to.deep.equal([]);
     expect(results.find(({ name }) => name === ASKS)).to.include({ verdict: 'pass' });
     expect(results.find(({ name }) => name === 'A answers /health with 200')).to.include({ verdict: 'not applicable' });
   });
@@ -273,7 +188,7 @@ describe('The grade', function () {
     (results) => expect(failedInLab(results)).to.have.members([ASKS]),
   );
   graded('never lets a probe cost another check anything', `${NODE} a`, `${NODE} b "death by an odd path"`, (results) =>
-    expect(failed(results)).to.deep.equal(['Odd and hostile input is answered, and breaks nothing']),
+    expect(failedIn(results)).to.deep.equal(['Odd and hostile input is answered, and breaks nothing']),
   );
   graded('never gives more in all to a pair to which less applies', `${NODE} a`, 'exit 1', (results) =>
     expect(score(results).of).to.equal(POINTS),
@@ -281,12 +196,12 @@ describe('The grade', function () {
   // The system counts what it refuses for all programs at once: this one must find others quiet.
   describe('when no other is under way', () => {
     graded('finds in B a retry of a refusal', `${NODE} a`, `${NODE} b "a retry of a refusal"`, (results) =>
-      expect(failed(results)).to.deep.equal([FAULTS_OF_B['a retry']]),
+      expect(failedIn(results)).to.deep.equal([FAULTS_OF_B['a retry']]),
     );
   });
   for (const fault of ['an unescaped msg', 'a timeout for each read']) {
     graded(`finds in B ${fault}, in Python`, `${PYTHON} a`, `${PYTHON} b "${fault}"`, (results) =>
-      expect(failed(results)).to.deep.equal([FAULTS_OF_B[fault]]),
+      expect(failedIn(results)).to.deep.equal([FAULTS_OF_B[fault]]),
     );
   }
 });
@@ -309,7 +224,7 @@ describe('npm run grade', function () {
   /** The tool as a person runs it; resolves to its exit code and what it wrote. */
   async function run(...args: string[]) {
     return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const options = { cwd: here, timeout: 100_000 };
+      const options = { cwd: FIXTURES, timeout: 100_000 };
       execFile(process.execPath, [`${ROOT}e2e/grade/main.ts`, ...args], options, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
       );
@@ -329,9 +244,16 @@ describe('npm run grade', function () {
 
   describe('given a sound pair', () => {
     it('exits with 0, and writes the rubric for machines and the proof', async () => {
-      const [json, md] = [join(dir, 'rubric.json'), join(dir, 'proof.md')];
-      const { code, stdout } = await runPair(`${NODE} a`, `${NODE} b`, '--json', json, '--proof', md);
+      const [json, md, made] = [join(dir, 'rubric.json'), join(dir, 'proof.md'), join(dir, 'made')];
+      const setup = `echo "$SECRET$PWD" > '${made}'; ln '${FIXTURES}faulty-pair.ts' '${dir}'`;
+      process.env.SECRET = 'secret';
+      const { code, stdout } = await runPair(
+        ...[`cat '${made}'; ${NODE} a`, `${NODE} b`, '--a-dir', dir, '--b-dir', dir],
+        ...['--setup', setup, '--json', json, '--proof', md],
+      );
+      delete process.env.SECRET;
       expect(code).to.equal(0);
+      expect(await readFile(made, 'utf8')).to.equal(`${dir}\n`);
       expect(stdout)
         .to.match(/requirements: 19 of 19\n/)
         .and.not.match(/\x1b/);
@@ -339,38 +261,40 @@ describe('npm run grade', function () {
       expect(scores.lab).to.deep.equal({ passed: 19, of: 19 });
       expect(results).to.have.length(scores.all.of + 1); // two of them are worth half a point
       const proof = await readFile(md, 'utf8');
-      expect(proof).to.contain(`$ curl -i '${urls[1]}/call-echo?msg=hello'\nHTTP/1.1 200`);
+      expect(proof).to.match(/\$ curl -i '\S+\/call-echo\?msg=\w+'\nHTTP\/1\.1 200/);
       expect(proof).to.match(/HTTP\/1\.1 503 [^`]*"unavailable"/);
       expect(proof).to.match(/service=caller endpoint=\/call-echo status=503 .*connection refused/);
       await expectNobodyListens();
     });
-  });
 
-  describe('given a rubric and a setup', () => {
-    it('counts by the one, and starts what the other made', async () => {
-      const [json, rubric, made] = [join(dir, 'weighed.json'), join(dir, 'rubric.json'), join(dir, 'made')];
+    it('judges what was recorded by another rubric, and runs nothing', async () => {
+      const [json, again, rubric] = ['rubric.json', 'again.json', 'other.json'].map((name) => join(dir, name));
       await writeFile(
-        rubric,
+        rubric!,
         JSON.stringify({
           'A answers /echo with the message': { points: 5, name: 'Echo' },
           'A answers /health with 200': false,
         }),
       );
-      const setup = `echo "$SECRET$PWD" > '${made}'; ln '${here}faulty-pair.ts' '${dir}'`;
-      process.env.SECRET = 'secret';
-      const { code, stdout } = await runPair(
-        ...([`cat '${made}'; ${NODE} a`, 'exit 3'] as const),
-        ...['--a-dir', dir, '--b-dir', dir, '--setup', setup, '--rubric', rubric, '--json', json],
-      );
-      delete process.env.SECRET;
-      expect(code).to.equal(1);
-      expect(await readFile(made, 'utf8')).to.equal(`${dir}\n`);
+      const { code, stdout } = await run('--rescore', json!, '--rubric', rubric!, '--json', again!);
+      expect({ code, stdout }).to.deep.include({ code: 0 });
       expect(stdout).to.match(/  pass  Echo\n/);
-      const { scores, results } = JSON.parse(await readFile(json, 'utf8'));
+      const { scores, results } = JSON.parse(await readFile(again!, 'utf8'));
       expect(scores.lab.of).to.equal(19 + 4 - 1);
       expect(results.map(({ name }: Result) => name)).not.to.include('A answers /health with 200');
+      const refused = await run('--rescore', json!, '--a', 'true');
+      expect(refused).to.deep.equal({
+        code: 2,
+        stdout: '',
+        stderr: '--a is for a pair that is run; leave it out, or leave --rescore out.\n',
+      });
+      expect((await run('--rescore', rubric!)).stderr).to.match(
+        /other\.json cannot be read: it is no report of --json\.\n$/,
+      );
     });
+  });
 
+  describe('given a setup that fails', () => {
     it('says how the setup ended, and what it wrote', async () => {
       const { code, stderr } = await runPair('x', 'y', '--setup', 'seq 100; echo broken; exit 3');
       expect(code).to.equal(2);
@@ -402,6 +326,13 @@ describe('npm run grade', function () {
       const { port } = server.address() as AddressInfo;
       await expectOneSentence(runPair(`${NODE} a`, `${NODE} b`), new RegExp(`^Port ${port} is already in use`));
       server.close();
+    });
+
+    it('says what it saw in a folder without a pair', async () => {
+      const folder = await mkdtemp(join(dir, 'empty-'));
+      const { code, stderr } = await run(folder);
+      expect(code).to.equal(2);
+      expect(stderr).to.equal('The folder is empty. Give --compose, or --a and --b with --a-dir and --b-dir.\n');
     });
 
     it('says that a command is not there', () =>
@@ -457,7 +388,7 @@ describe('npm run grade', function () {
         (await docker(['ps', '--all', '--quiet', '--filter=ancestor=node:26-trixie-slim'])).length;
       const before = await count();
       const [json, file] = [join(dir, 'compose.json'), join(dir, 'pair.yml')];
-      await copyFile(`${here}faulty-pair.ts`, join(dir, 'faulty-pair.ts'));
+      await copyFile(`${FIXTURES}faulty-pair.ts`, join(dir, 'faulty-pair.ts'));
       const taken = createServer().listen(0, '127.0.0.1');
       await once(taken, 'listening');
       const image = 'FROM node:26-trixie-slim\nCOPY faulty-pair.ts /\n';
@@ -477,7 +408,7 @@ describe('npm run grade', function () {
       taken.close();
       expect(code).to.equal(0);
       const { results } = JSON.parse(await readFile(json, 'utf8'));
-      expect(failed(results)).to.deep.equal([FAULTS_OF_B['errors taken for success']]);
+      expect(failedIn(results)).to.deep.equal([FAULTS_OF_B['errors taken for success']]);
       expect(await count()).to.equal(before);
     });
 

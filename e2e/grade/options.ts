@@ -1,9 +1,11 @@
 import { FOLDER, PAIR } from '../pairs/options.ts';
+import { FORMAT_NAMES, type Format } from './report/formats.ts';
 import type { readOptions } from '../stack/command.ts';
 
 export const HELP = `Grades a pair of services, in any language, from the outside.
 
   npm run grade                                       this repository's own pair, as processes
+  npm run grade -- DIR                                the pair that is found in a folder
   npm run grade -- --compose DIR/docker-compose.yml   services named service-a and service-b
   npm run grade -- --a 'python app.py' --a-dir DIR/service-a \\
                    --b 'python app.py' --b-dir DIR/service-b
@@ -19,26 +21,28 @@ address in SERVICE_A_URL.
   --a-dir   --b-dir DIR    where it is started (.)
   --a-url   --b-url URL    where it listens (http://127.0.0.1:8080, http://127.0.0.1:8081)
   --isolate [IMAGE]        both commands in containers without a network outside, with little to use up;
-                           by the languages' usual images if none is named. Without it, commands
-                           can do all that you can: it is no sandbox
-  --folder DIR             the work that is handed in; nothing outside of it is used
+                           by the languages' usual images if none is named. Without it, no sandbox
+  --folder DIR             the work that is handed in; nothing outside of it is used. Alone, or as DIR:
+                           its pair is looked for, and it is said what was taken
   --setup CMD              run before the start, in the innermost folder that holds both services
   --setup-limit MINUTES    how long that may take (5)
   --setup-hosts HOST,…     what it may reach with --isolate, besides the package registries
   --timeout SECONDS        how long B may take to answer while A hangs (5)
-  --rubric FILE            points and names of the checks, and which are left out, as JSON; what
-                           --print-rubric prints is a file to start from
+  --rubric FILE            points and names of the checks, statuses that B may answer, and which checks
+                           are left out, as JSON; what --print-rubric prints is a file to start from
+  --rescore FILE           judges again what --json wrote into FILE, by another rubric or a newer
+                           grader; nothing is run
   --name NAME              whose pair it is, for what is written
   --proof FILE             what was typed, answered and logged in a success, a failure and an outage:
                            FILE.md with its picture FILE.svg, and all in one page, FILE.html
   --json FILE              everything, for machines
-  --junit FILE             JUnit XML        --gradescope FILE    Gradescope's results.json
+  --junit FILE   --gradescope FILE   for these, in their form
 
 A whole class, a row a student; e2e/grade/README.md has the columns:
   --class FILE.csv --out DIR [--jobs N] [--limit MINUTES]
 
 A is stopped, frozen and replaced by one that misbehaves, and put back; B too is stopped at the end.
-Nothing is left running. A grade takes about a minute.
+Nothing is left running. A grade takes 15 to 80 seconds.
 
 Exit code: 0 when all of the lab's requirements are met, 1 when not, 2 when there is nothing to grade.
 Of a class: 0 when every row was graded, 1 when one was not, 2 when there is nothing to grade.
@@ -47,9 +51,17 @@ Of a class: 0 when every row was graded, 1 when one was not, 2 when there is not
 const text = { type: 'string' } as const;
 
 /** What is made of the grade. */
-const OUTPUT = { rubric: text, name: text, json: text, proof: text, junit: text, gradescope: text };
+const OUTPUT = {
+  ...{ rubric: text, rescore: text, name: text, proof: text },
+  ...(Object.fromEntries(FORMAT_NAMES.map((name) => [name, text])) as Record<Format, typeof text>),
+};
 
-const CLASS = { class: text, out: text, jobs: { ...text, default: '1' }, limit: { ...text, default: '15' } };
+const CLASS = {
+  class: text,
+  out: text,
+  jobs: { ...text, default: '1' },
+  limit: { ...text, default: '15' },
+};
 
 /** The options of a pair that a row of a class's file can have, as columns of the same names. */
 export const PAIR_COLUMNS = Object.entries(PAIR).flatMap(([name, { type }]) => (type === 'string' ? [name] : []));

@@ -8,6 +8,7 @@ import { presentRubric, readRubric } from './rubric-file.ts';
 
 const CHECKS = situations.flatMap(({ checks }) => checks);
 const [health, echo] = CHECKS.map(({ name }) => name) as [string, string];
+const stopped = 'B answers 503 while A is stopped';
 
 describe("An instructor's rubric", () => {
   const dir = mkdtempSync(join(tmpdir(), 'rubric-'));
@@ -41,6 +42,14 @@ describe("An instructor's rubric", () => {
     ]);
   });
 
+  it('may allow other statuses of a failure, where a check is about them', () => {
+    const statusesOf = (status: unknown) =>
+      readValue({ [stopped]: { status } }).find((check) => check!.name === stopped)!.statuses;
+    expect(statusesOf([503, 504])).to.deep.equal([503, 504]);
+    expect(statusesOf(502)).to.deep.equal([502]);
+    expect(statusesOf(undefined)).to.deep.equal([503]);
+  });
+
   it('can be the example in the README', () => {
     const example = /```json\n(.*?)```/s.exec(readFileSync(`${ROOT}e2e/grade/README.md`, 'utf8'))![1]!;
     expect(read(example).filter(Boolean)).to.have.length(CHECKS.length - 1);
@@ -55,6 +64,12 @@ describe("An instructor's rubric", () => {
     'with an unknown key': [`{"${health}": {"point": 3}}`, /the keys are "points" and "name", and not "point"\.$/],
     'with points of 0': [`{"${health}": {"points": 0}}`, /its points must be a number above 0/],
     'with points as a text': [`{"${health}": {"points": "3"}}`, /its points must be a number above 0/],
+    'with a status where no failure is': [
+      `{"${health}": {"status": 503}}`,
+      /the keys are "points" and "name", and not "status"\.$/,
+    ],
+    'with a status of success': [`{"${stopped}": {"status": [503, 200]}}`, /its status must be one from 500 to 599/],
+    'with no status': [`{"${stopped}": {"status": []}}`, /its status must be one from 500 to 599/],
     'without a name in it': [`{"${health}": {"name": " "}}`, /its name must be a text\.$/],
     'with a name twice': [`{"${health}": {"name": "${echo}"}}`, /gives two checks the name "A answers \/echo/],
     'without the lab': [JSON.stringify(Object.fromEntries(withoutLab)), /leaves out all of the lab's checks\.$/],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Check } from '../requirements/check.ts';
 import { situations } from '../requirements/situations.ts';
-import type { Weigh } from './grade.ts';
+import type { Weigh } from './judge.ts';
 import { path } from '../pairs/options.ts';
 import { Unusable } from '../stack/command.ts';
 
@@ -14,7 +14,8 @@ export const presentRubric = () =>
 
 /**
  * What an instructor's file makes of the checks, and its text. In it, a check's name has `false`, or an object with its
- * points and the name to be shown; a check that it does not name stays as it is. Throws an `Unusable` for anything else.
+ * points, the name to be shown and, where the check is about them, the statuses with which B may say that A failed; a check
+ * that it does not name stays as it is. Throws an `Unusable` for anything else.
  */
 export function readRubric(file: string): { weigh: Weigh; text: string } {
   const refuse = (why: string): never => {
@@ -52,15 +53,25 @@ export function readRubric(file: string): { weigh: Weigh; text: string } {
 function weighedBy(value: unknown, check: Check, refuse: (why: string) => never) {
   const at = `gives ${JSON.stringify(check.name)} ${JSON.stringify(value)}`;
   if (!isObject(value)) return refuse(`${at}; it must be false or an object such as {"points": 2, "name": "…"}.`);
-  const unknown = Object.keys(value).find((key) => key !== 'points' && key !== 'name');
-  if (unknown) return refuse(`${at}; the keys are "points" and "name", and not ${JSON.stringify(unknown)}.`);
-  const { points = check.points, name = check.name } = value;
+  const keys = ['points', 'name', ...(check.statuses ? ['status'] : [])];
+  const listed = new Intl.ListFormat('en').format(keys.map((key) => JSON.stringify(key)));
+  const unknown = Object.keys(value).find((key) => !keys.includes(key));
+  if (unknown) return refuse(`${at}; the keys are ${listed}, and not ${JSON.stringify(unknown)}.`);
+  const { points = check.points, name = check.name, status = check.statuses } = value;
   if (points !== undefined && !(typeof points === 'number' && points > 0 && points <= MAX_POINTS))
     return refuse(
       `${at}; its points must be a number above 0 and at most ${MAX_POINTS}, and false leaves a check out.`,
     );
   if (typeof name !== 'string' || !name.trim()) return refuse(`${at}; its name must be a text.`);
-  return { points: points as number | undefined, name: name.trim() };
+  const statuses: unknown[] = [status ?? []].flat();
+  const isFailure = (each: unknown) => Number.isInteger(each) && Number(each) >= 500 && Number(each) <= 599;
+  if (!statuses.every(isFailure) || (check.statuses && statuses.length === 0))
+    return refuse(`${at}; its status must be one from 500 to 599, or a list of such.`);
+  return {
+    points: points as number | undefined,
+    name: name.trim(),
+    ...(check.statuses && { statuses: statuses as number[] }),
+  };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

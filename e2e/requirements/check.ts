@@ -1,7 +1,8 @@
-import type { Name, Pair } from './pair.ts';
+import type { Pair } from './pair.ts';
+import type { Name, Recorded } from './record.ts';
 
 /** One requirement, and what a person is told who does not meet it. */
-export interface Check {
+export interface Check<Seen = any> {
   name: string;
   section: 'lab' | 'robustness';
   /** Which services must run for it to say anything. */
@@ -13,8 +14,15 @@ export interface Check {
   /** One sentence each: why it matters, and how such a thing is usually fixed. */
   why: string;
   fix: string;
-  /** Rejects with a `Fault` or `Unjudged`; with anything else, that too is a fault. */
-  run(pair: Pair): Promise<void>;
+  /** The statuses with which B may say that A failed, of a check that is about them. */
+  statuses?: number[];
+  /** Does what is to be judged and resolves to what was seen, as JSON. Absent where the situation's own record is enough. */
+  act?(pair: Pair): Promise<Seen>;
+  /**
+   * A pure function; `statuses` are the check's, or an instructor's. Returns what is worth to be known though the requirement
+   * is met, if anything is. Throws a `Fault`, or an `Unjudged`, when it is not.
+   */
+  judge(record: Recorded, seen: Seen, statuses: number[]): string | void;
 }
 
 /** A state of the world, and what must hold in it. */
@@ -27,5 +35,5 @@ export interface Situation {
   leave(pair: Pair): Promise<void>;
 }
 
-export const lab = (check: Omit<Check, 'section'>): Check => ({ section: 'lab', ...check });
-export const robust = (check: Omit<Check, 'section'>): Check => ({ section: 'robustness', ...check });
+export const lab = <Seen>(check: Omit<Check<Seen>, 'section'>): Check => ({ section: 'lab', ...check });
+export const robust = <Seen>(check: Omit<Check<Seen>, 'section'>): Check => ({ section: 'robustness', ...check });

@@ -1,149 +1,174 @@
 /** The lab's requirements, by the state of the world in which each is checked. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import { lab, type Check } from './check.ts';
-import { latencies, namesLatency } from './log-line.ts';
-import { Fault, type Exchange, type Name, type Pair, tells, Unjudged, word } from './pair.ts';
-import {
-  expect503,
-  expectSuccess,
-  linesFor,
-  logsEachRequest,
-  logsTheRequired,
-  shown,
-  traceSlow,
-  SLOW_MS,
-} from './logging.ts';
+import { expectFailure, logsEachRequest, logsTheRequired, measures, PATHS_OF, shown } from './logging.ts';
+import { word, type Pair } from './pair.ts';
+import { Fault, tells, tellsOfFailure, tracesOf, type Exchange, type Name, type Recorded } from './record.ts';
+
+/** A call whose message nobody could have known. */
+type Asked = Exchange & { msg: string };
+
+const echoOf = (msg: string) => `200 and an answer that holds A's echo of "${msg}"`;
+
+export function expectEcho({ sent, answer, received, msg }: Asked, where = '') {
+  if (answer?.status !== 200 || !tells(answer, msg)) throw new Fault(`${sent}${where}`, received, echoOf(msg));
+}
+
+export async function callB(pair: Pair): Promise<Asked> {
+  const msg = word();
+  return { ...(await pair.call(msg)), msg };
+}
 
 function answersForHealth(name: Name): Check {
-  const service = name.toUpperCase();
-  return lab({
-    name: `${service} answers /health with 200`,
+  return lab<Exchange>({
+    name: `${name.toUpperCase()} answers /health with 200`,
     needs: [name],
     isHttp: name === 'a',
     why: 'Whatever watches over a service, from Compose to a load balancer, asks this and believes the status code.',
     fix: 'Add a GET route /health that answers 200 by itself, without asking anybody else.',
-    async run(pair) {
-      const { sent, answer, received } = await pair.ask(name, '/health');
+    act: (pair) => pair.ask(name, '/health'),
+    judge(_record, { sent, answer, received }) {
       if (answer?.status !== 200) throw new Fault(sent, received, '200');
     },
   });
 }
 
-const echoes = lab({
+export const healthOf = { a: answersForHealth('a'), b: answersForHealth('b') };
+
+export const echoes = lab<Asked>({
   name: 'A answers /echo with the message',
   needs: ['a'],
   isHttp: true,
   why: 'This is the answer that B is built on.',
   fix: 'Answer 200 with JSON such as {"echo": msg}, made by a JSON library and not by pasting strings.',
-  async run(pair) {
+  async act(pair) {
     const msg = word();
-    const { sent, answer, received } = await pair.ask('a', `/echo?msg=${msg}`);
+    return { ...(await pair.ask('a', `/echo?msg=${msg}`)), msg };
+  },
+  judge(_record, { sent, answer, received, msg }) {
     if (answer?.status !== 200 || !tells(answer, msg))
       throw new Fault(sent, received, `200 and an answer that holds "${msg}"`);
   },
 });
 
-const callsThrough = lab({
+const callsThrough = lab<Asked>({
   name: "B answers /call-echo with A's answer in it",
   needs: ['a', 'b'],
   why: 'It is what B is for: one service that gets its answer from another, over the network.',
   fix: "Call A's /echo with the message and put A's JSON into B's own; look at where B believes A to be.",
-  async run(pair) {
-    await expectSuccess(pair);
-  },
+  act: callB,
+  judge: (_record, asked) => expectEcho(asked),
 });
 
-const measures = lab({
-  name: "The latency in B's log lines is the time that the request took",
-  needs: ['a', 'b'],
-  why: 'A latency that does not grow when A is slow hides the one thing that it is there to show.',
-  fix: 'Read a monotonic clock when the request arrives and again when its answer is known, and log the difference.',
-  async run(pair) {
-    if (!linesFor(pair.linesOfSuccess('b'), '/call-echo').some(namesLatency)) throw new Unjudged('No line tells any.');
-    for (let attempt = 1; ; attempt++) {
-      const { sent, answer, lines } = await traceSlow(pair);
-      const own = linesFor(lines, '/call-echo');
-      const took = answer?.ms ?? pair.limits.answerMs;
-      const least = 0.8 * Math.min(SLOW_MS, took); // the rest may have been spent on the way
-      if (own.flatMap(latencies).some((ms) => ms > least && ms < 1.1 * took + 20)) return;
-      if (attempt < 3) continue; // on a busy machine, B may have received it when the moment was over
-      if (took < SLOW_MS / 2) throw new Unjudged('B did not wait for A.');
-      const expected = `a log line with a latency of ${Math.round(least)} to ${Math.round(took)} ms`;
-      throw new Fault(`${sent}, with A paused for a moment`, shown(own), expected);
-    }
-  },
-});
-
-/** Rejects when B has begun another life since A failed: whatever it answers now, it is not the B that was asked before. */
-async function expectSameLife(pair: Pair, since: string) {
-  if ((await pair.stack.b.life()) !== pair.lifeBefore)
-    throw new Fault(since, 'B was restarted', 'B to go on as it was');
+/** What B answered once A was back, and whether it was the same B as before. */
+interface Recovery {
+  last: Asked;
+  isInTime: boolean;
+  isSameLife: boolean;
 }
 
-async function expectRecovery(pair: Pair, since: string) {
-  const { answerMs, recoveryMs } = pair.limits;
-  let last: Exchange;
+const isSameLife = async (pair: Pair) => (await pair.stack.b.life()) === pair.lifeBefore;
+
+async function waitForRecovery(pair: Pair): Promise<Recovery> {
+  let last: Asked;
   const isBack = async () => {
-    const msg = word();
-    last = await pair.call(msg, answerMs);
-    return last.answer?.status === 200 && tells(last.answer, msg);
+    last = await callB(pair);
+    return last.answer?.status === 200 && tells(last.answer, last.msg);
   };
-  const isInTime = await tryFor(recoveryMs, isBack, 50);
-  if (!isInTime) throw new Fault(`${last!.sent}, ${since}`, last!.received, `200 within ${recoveryMs / 1000} s`);
-  pair.traces.back = { ...last!, lines: [] };
-  await expectSameLife(pair, since);
+  const isInTime = await tryFor(pair.limits.recoveryMs, isBack, 50);
+  return { last: last!, isInTime: Boolean(isInTime), isSameLife: await isSameLife(pair) };
 }
 
-const RECOVERY = {
-  why: 'A failure that needs a person to restart the others is not an independent one.',
-  fix: 'Keep nothing about a failed call: make a new one for each request, and never end the process over one.',
-};
+function recovers(name: string, since: string, act: (pair: Pair) => Promise<unknown>): Check {
+  return lab<Recovery>({
+    name,
+    needs: ['a', 'b'],
+    why: 'A failure that needs a person to restart the others is not an independent one.',
+    fix: 'Keep nothing about a failed call: make a new one for each request, and never end the process over one.',
+    async act(pair) {
+      await act(pair);
+      return waitForRecovery(pair);
+    },
+    judge({ limits }, { last, isInTime, isSameLife }) {
+      if (!isInTime)
+        throw new Fault(
+          `${last.sent}, ${since}`,
+          last.received,
+          `${echoOf(last.msg)}, within ${limits.recoveryMs / 1000} s`,
+        );
+      expectSameLife(isSameLife, since);
+    },
+  });
+}
+
+/** Throws when B has begun another life since A failed: whatever it answers now, it is not the B that was asked before. */
+function expectSameLife(isSame: boolean, since: string) {
+  if (!isSame) throw new Fault(since, 'B was restarted', 'B to go on as it was');
+}
+
+/** Throws unless each call was answered with one of the `statuses` within `withinMs`. */
+function expectFailures(record: Recorded, key: 'hang' | 'gone', when: string, withinMs: number, statuses: number[]) {
+  for (const trace of tracesOf(record, key)) expectFailure(trace, when, withinMs, statuses);
+}
 
 const timesOut = lab({
   name: 'B answers 503 while A hangs',
   needs: ['a', 'b'],
   why: "Without a timeout B waits as long as A does, and so does B's caller: one hanging service has become two.",
   fix: 'Give the call to A a timeout of a second or two, catch it, and answer 503.',
-  async run(pair) {
-    if (pair.traces.hang!.isLate) pair.waits = 'B has no timeout at all.';
-    expect503(pair.traces.hang!, 'while A is frozen', pair.limits.answerMs);
-  },
+  statuses: [503],
+  judge: (record, _seen, statuses) =>
+    expectFailures(record, 'hang', 'while A is frozen', record.limits.answerMs, statuses),
 });
 
-const recoversFromHang = lab({
-  name: 'B answers 200 again once A goes on',
-  needs: ['a', 'b'],
-  ...RECOVERY,
-  async run(pair) {
-    await pair.stack.a.resume();
-    await expectRecovery(pair, 'A no longer frozen');
-  },
-});
+const recoversFromHang = recovers('B answers 200 again once A goes on', 'A no longer frozen', (pair) => pair.resume());
 
-const isGone = lab({
+/** A service that something starts again is found only by those who wait for it. */
+const LATER_MS = 4000;
+
+/** What answered in the place of a stopped service. */
+interface AfterStop {
+  atOnce: Exchange;
+  later?: Exchange;
+}
+
+const isGone = lab<AfterStop>({
   name: 'A no longer answers once it is stopped',
   needs: ['a'],
   why: 'What goes on after it was stopped cannot be replaced: the next one finds its port taken, and nobody knows which of them answers.',
   fix: 'Run the service in the foreground (no daemon, no setsid, no &): whoever starts it must be able to stop it.',
-  async run(pair) {
-    const survivor = pair.ends.a?.survivor;
-    if (survivor?.startsWith('still answered')) {
-      throw new Fault('SIGTERM to service A', `after A was stopped, something of it ${survivor}`, 'nothing to answer');
-    }
-    const { sent, answer, received } = await pair.ask('a', '/health', 1000);
-    if (answer) throw new Fault(`${sent}, after A was stopped`, received, 'nobody to answer');
+  async act(pair) {
+    const atOnce = await pair.ask('a', '/health', 1000);
+    if (atOnce.answer) return { atOnce };
+    await sleep(Math.max(0, pair.stoppedAt.a! + LATER_MS - Date.now()));
+    return { atOnce, later: await pair.ask('a', '/health', 1000) };
+  },
+  judge({ ends }, { atOnce, later }) {
+    expectEnded(ends.a?.survivor, 'A');
+    for (const { sent, answer, received } of [atOnce, ...(later ? [later] : [])])
+      if (answer) throw new Fault(`${sent}, after A was stopped`, received, 'nobody to answer');
   },
 });
+
+function expectEnded(survivor: string | undefined, service: string) {
+  if (!survivor?.startsWith('still answered')) return;
+  throw new Fault(
+    `SIGTERM to service ${service}`,
+    `after ${service} was stopped, something of it ${survivor}`,
+    'nothing to answer',
+  );
+}
 
 const survives = lab({
   name: 'B answers 503 while A is stopped',
   needs: ['a', 'b'],
   why: "503 says that it is not the caller's fault and may pass; a 500, a 200 or a closed connection says something else.",
   fix: 'Catch the failure of the call to A and answer 503 with a JSON body that says that A is unavailable.',
-  async run(pair) {
-    expect503(pair.traces.gone!, 'while A is stopped', pair.limits.goneMs);
-  },
+  statuses: [503],
+  judge: (record, _seen, statuses) =>
+    expectFailures(record, 'gone', 'while A is stopped', record.limits.goneMs, statuses),
 });
 
 const logsTheError = lab({
@@ -151,114 +176,111 @@ const logsTheError = lab({
   needs: ['a', 'b'],
   why: "When callers see 503, B's log is where somebody looks first.",
   fix: 'Log a line with level error, or an error field, where the failed call is caught.',
-  async run(pair) {
-    const { sent, lines } = pair.traces.gone!;
-    if (!lines.some((line) => pair.tellsOfFailure(line)))
-      throw new Fault(
-        `${sent}, while A is stopped`,
-        shown(lines),
-        'a log line that tells of the error, in more than the status of the answer',
-      );
+  judge(record) {
+    const { sent, lines } = tracesOf(record, 'gone').at(-1)!;
+    if (tellsOfFailure(record, 'gone')) return;
+    throw new Fault(
+      `${sent}, while A is stopped`,
+      shown(lines),
+      'a log line that tells of the error, in more than the status of the answer',
+    );
   },
 });
 
-const staysHealthy = lab({
+export const staysHealthy = lab<{ health: Exchange; isSameLife: boolean }>({
   name: "B's /health is still 200 while A is stopped",
   needs: ['a', 'b'],
   why: 'Health is about B alone: were it not, whatever restarts unhealthy services would restart B for a failure of A.',
   fix: "Do not ask A in B's /health, and do not let a failed call end or block B.",
-  async run(pair) {
-    const { sent, answer, received } = await pair.ask('b', '/health');
+  act: async (pair) => ({ health: await pair.ask('b', '/health'), isSameLife: await isSameLife(pair) }),
+  judge(_record, { health: { sent, answer, received }, isSameLife }) {
     if (answer?.status !== 200) throw new Fault(`${sent}, while A is stopped`, received, '200');
-    await expectSameLife(pair, 'A stopped, and one call to B');
+    expectSameLife(isSameLife, 'A stopped, and calls to B');
   },
 });
 
-const recovers = lab({
-  name: 'B answers 200 again once A is started, without a restart of B',
-  needs: ['a', 'b'],
-  ...RECOVERY,
-  async run(pair) {
-    await pair.stack.a.start();
+export const recoversFromStop = recovers(
+  'B answers 200 again once A is started, without a restart of B',
+  'A started again',
+  async (pair) => {
+    await pair.startA();
     pair.isAAway = false;
-    await expectRecovery(pair, 'A started again');
   },
-});
+);
 
-const isIndependent = lab({
+const isIndependent = lab<Exchange>({
   name: 'A answers while B is stopped',
   needs: ['a', 'b'],
   isHttp: true,
   why: 'Two services are two processes: one can be stopped, replaced or broken without the other.',
   fix: 'Start each with a command or container of its own, in the foreground, on a port of its own.',
-  async run(pair) {
-    const survivor = pair.ends.b?.survivor;
-    if (survivor?.startsWith('still answered')) {
-      throw new Fault('SIGTERM to service B', `after B was stopped, something of it ${survivor}`, 'nothing to answer');
-    }
-    const msg = word();
-    const { sent, answer, received } = await pair.ask('a', `/echo?msg=${msg}`);
+  act: (pair) => pair.ask('a', `/echo?msg=${word()}`),
+  judge({ ends }, { sent, answer, received }) {
+    expectEnded(ends.b?.survivor, 'B');
     if (answer?.status !== 200) throw new Fault(`${sent}, while B is stopped`, received, '200');
   },
 });
 
-const asksA = lab({
+/** Two calls with the stand-in in A's place: one that it echoes, and one that it answers with another text. */
+interface WithStandIn {
+  echoed: Asked;
+  targets: string[];
+  changed: Asked;
+  given: string;
+}
+
+const asksA = lab<WithStandIn | undefined>({
   name: 'B asks A for each answer, and passes on what A says',
   needs: ['a', 'b'],
   why: 'A B that answers by itself is one service with two ports: nothing is distributed, and nothing can fail.',
   fix: "Call A's /echo with the message in B's /call-echo, and answer with what A answered.",
-  async run(pair) {
-    if (!pair.standIn) {
-      const expected = 'a request to A for /echo';
-      throw new Fault(
-        "calls to B's /call-echo, with another server in A's place",
-        'no request to A for /echo',
-        expected,
-      );
-    }
-    const msg = word();
+  async act(pair) {
+    if (!pair.standIn) return;
     await get(`${pair.standIn.url}/asked`);
-    const { sent, answer, received } = await pair.call(msg);
-    const asked: string[] = (await get(`${pair.standIn.url}/asked`)).json.targets;
-    if (!asked.some((target) => target.includes(msg))) {
-      throw new Fault(sent, `${received}, and no request to A with "${msg}"`, 'a request to A with the message');
+    const echoed = await callB(pair);
+    const targets: string[] = (await get(`${pair.standIn.url}/asked`)).json.targets;
+    const [given, msg] = [word(), word()];
+    await get(`${pair.standIn.url}/play?as=${given}&msg=${msg}`);
+    return { echoed, targets, changed: { ...(await pair.call(msg)), msg }, given };
+  },
+  judge({ isGrpc }, seen) {
+    if (!seen) {
+      const what = "calls to B's /call-echo, with another server in A's place";
+      throw new Fault(what, 'no request to A for /echo', 'a request to A for /echo');
+    }
+    const { echoed, targets, changed, given } = seen;
+    if (!targets.some((target) => target.includes(echoed.msg))) {
+      const received = `${echoed.received}, and no request to A with "${echoed.msg}"`;
+      throw new Fault(echoed.sent, received, 'a request to A with the message');
     }
     // What the stand-in says over gRPC may be nothing in the words of A's own messages; it has no text that B was asked for.
-    if (!pair.isGrpc && (answer?.status !== 200 || !tells(answer, msg))) {
-      throw new Fault(sent, received, `200 and an answer that holds A's echo of "${msg}"`);
-    }
-    const other = word();
-    const changed = word();
-    await get(`${pair.standIn.url}/play?as=${other}&msg=${changed}`);
-    const second = await pair.call(changed);
+    if (!isGrpc) expectEcho(echoed);
     // One that compares the echo with what it asked for may refuse another; nobody may make one up.
-    const given = second.answer?.status === 200 ? second.answer : undefined;
-    if (given && !tells(given, other) && (!pair.isGrpc || tells(given, changed))) {
+    const answer = changed.answer?.status === 200 ? changed.answer : undefined;
+    if (answer && !tells(answer, given) && (!isGrpc || tells(answer, changed.msg))) {
       throw new Fault(
-        `${second.sent}, to which A answers with the echo of "${other}"`,
-        second.received,
-        `"${other}" in the answer`,
+        `${changed.sent}, to which A answers with the echo of "${given}"`,
+        changed.received,
+        `"${given}" in the answer`,
       );
     }
   },
 });
 
 export const withBothUp = [
-  answersForHealth('a'),
+  healthOf.a,
   echoes,
-  answersForHealth('b'),
+  healthOf.b,
   callsThrough,
-  logsEachRequest('a', '/echo', 1),
-  logsEachRequest('a', '/health', 0.5),
+  ...PATHS_OF.a.map((path) => logsEachRequest('a', path)),
   logsTheRequired('a'),
-  logsEachRequest('b', '/call-echo', 1),
-  logsEachRequest('b', '/health', 0.5),
+  ...PATHS_OF.b.map((path) => logsEachRequest('b', path)),
   logsTheRequired('b'),
   measures,
 ];
 export const whenAHangs = [timesOut];
 export const onceAGoesOn = [recoversFromHang];
-export const whenAIsStopped = [isGone, survives, logsTheError, staysHealthy];
-export const onceAIsStarted = [recovers];
+export const whenAIsStopped = [survives, logsTheError, staysHealthy, isGone];
+export const onceAIsStarted = [recoversFromStop];
 export const whenBIsStopped = [isIndependent];
 export const whenAIsReplaced = [asksA];

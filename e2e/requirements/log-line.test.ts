@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import {
-  blamesConnection,
-  blamesTimeout,
-  latencies,
+  failureWords,
+  latencyPlaces,
   namesEndpoint,
-  namesLatency,
-  namesService,
-  namesStatus,
-  namesStatusCode,
-  tellsOfFailure,
+  ownWords,
+  tellsFailure,
+  tellsLatency,
+  tellsService,
+  tellsStatus,
+  tellsStatusCode,
+  type Logged,
 } from './log-line.ts';
 
 /** Real lines about a `/health` that was answered with 200, by what they tell: service, endpoint, status, latency. */
@@ -136,16 +137,100 @@ const FAILURES: [what: string, success: string, failure: string, tells: boolean]
   ['a word for the status', 'b /call-echo status=ok', 'b /call-echo status=error', true],
 ];
 
+const call = (causedMs: number, lines: string[], more: Partial<Logged> = {}): Logged => {
+  return { path: '/call-echo', msg: 'bcdfg', status: 200, ms: causedMs + 8, causedMs, lines, ...more };
+};
+const timed = (format: (ms: number) => string) =>
+  [4, 152, 351].map((ms) => call(ms < 100 ? 0 : ms - 5, [format(ms + 0.4)]));
+const time = () => new Date(1_790_000_000_000 + Math.random() * 1e9).toISOString();
+
+describe('The latency in a log line', () => {
+  const TOLD: Record<string, (ms: number) => string> = {
+    'a key in ms': (ms) => `service=B endpoint=/call-echo status=200 latency_ms=${Math.round(ms)}`,
+    words: (ms) => `Service B | Endpoint: /call-echo | Status: 200 | Time taken: ${ms.toFixed(2)} ms`,
+    'a unit in brackets': (ms) => `service=B endpoint=/call-echo status=200 latency(ms)=${ms.toFixed(2)}`,
+    'a full stop behind it': (ms) => `Service B answered /call-echo with status 200. Latency: ${ms.toFixed(2)}ms.`,
+    'another name': (ms) => `[B] /call-echo -> 200, Completed in: ${Math.round(ms)}ms`,
+    seconds: (ms) => `B handled /call-echo with status 200 in ${(ms / 1000).toFixed(4)} seconds`,
+    'no name': (ms) => `${time()},B,/call-echo,200,${ms.toFixed(2)}`,
+    "Go's durations": (ms) =>
+      `path=/call-echo took=${ms < 1 ? `${ms * 1000}µs` : ms > 300 ? `${ms / 1000}s` : `${ms}ms`}`,
+    "Python's timedelta": (ms) => `latency=0:00:${(ms / 1000).toFixed(6).padStart(9, '0')} /call-echo`,
+    "Java's Duration": (ms) => `/call-echo 200 PT${ms / 1000}S`,
+    microseconds: (ms) =>
+      `{"svc":"b","path":"/call-echo","code":200,"elapsed_us":${Math.round(ms * 1000)},"ts":1790000000}`,
+    JSON: (ms) =>
+      JSON.stringify({ time: time(), path: '/call-echo', status: 200, bytes: 43, pid: 4711, latency_ms: ms }),
+    'a power of ten': (ms) => `B /call-echo 200 took ${(ms / 1000).toExponential(3)}s`,
+  };
+  for (const [what, format] of Object.entries(TOLD)) {
+    it(`is found as ${what}`, () => expect(latencyPlaces(timed(format))).to.have.length(1));
+  }
+
+  const NONE: Record<string, (ms: number) => string> = {
+    nothing: () => 'service=B endpoint=/call-echo status=200 port=8081',
+    'a constant': () => 'service=B endpoint=/call-echo status=200 latency=0.155 next=160ms',
+    'a time of day': () => `B ${time()} /call-echo 200`,
+    "Flask's own line": () => `127.0.0.1 - - [${new Date().toUTCString()}] "GET /call-echo?msg=bcd HTTP/1.1" 200 -`,
+  };
+  for (const [what, format] of Object.entries(NONE)) {
+    it(`is not found in ${what}`, () => expect(latencyPlaces(timed(format))).to.deep.equal([]));
+  }
+});
+
+describe('A failure in the log', () => {
+  const good = [call(0, ['INFO service=B endpoint=/call-echo status=200 latency=3 msg=bcdfg'])];
+  const failed = (...lines: string[]) => ['fghjk', 'qrstv', 'xzbcd'].map((msg) => call(0, lines, { msg, status: 503 }));
+  const TOLD = [
+    'No response from Service A',
+    'Service A is offline',
+    'Problem calling Service A',
+    'service=B endpoint=/call-echo status=503 reason=service_a_down latency=4',
+    'ERROR service=B endpoint=/call-echo status=503 error="connection refused"',
+    '{"level":50,"status":503,"err":{"message":"connect ECONNREFUSED 127.0.0.1:8080"}}',
+  ];
+  for (const line of TOLD) {
+    it(`is told by: ${line}`, () => expect(tellsFailure(failed(line), good)).to.equal(true));
+  }
+  const NONE = [
+    'INFO service=B endpoint=/call-echo status=503 latency=4',
+    'INFO service=B endpoint=/call-echo status=503 Service Unavailable latency=4',
+    'INFO service=B endpoint=/call-echo status=unavailable latency=4 msg=xzbcd',
+  ];
+  for (const line of NONE) {
+    it(`is not told by: ${line}`, () => expect(tellsFailure(failed(line), good)).to.equal(false));
+  }
+
+  it('is not told when only some of the calls tell it', () => {
+    const calls = [...failed(TOLD[0]!).slice(0, 2), ...failed(NONE[0]!).slice(0, 1)];
+    expect(failureWords(calls, good)).to.deep.equal([]);
+  });
+});
+
+describe("A service's name in its lines", () => {
+  const lines = (name: string) => [`${name} GET /health 200 1 ms`, `${name} GET /health 200 0.4 ms`];
+  for (const [a, b] of [
+    ['service=Service A', 'service=Service B'],
+    ['Service : A |', 'Service : B |'],
+    ['{"meta":{"service":"service-a"}}', '{"meta":{"service":"service-b"}}'],
+    ['[ServiceA]', '[ServiceB]'],
+    ['echo-svc', 'gateway'],
+  ]) {
+    it(`is found: ${a}`, () => expect(ownWords(lines(a!), lines(b!))).not.to.deep.equal([]));
+  }
+  it('is not what both have', () => expect(ownWords(lines('a and b'), lines('a and b'))).to.deep.equal([]));
+});
+
 describe('A log line', () => {
   for (const [line, expected] of Object.entries(LINES)) {
     it(`tells ${expected}: ${line}`, () => {
       const other = line.replaceAll(/service([-_ ]?)a\b/gi, 'service$1b').replaceAll(/\bA\b/gi, 'B');
       const told = {
-        service: namesService(line, 'a', [line], [other]),
+        service: tellsService('a', [line], [other])(line),
         endpoint: namesEndpoint(line, '/health'),
-        status: namesStatusCode(line, 200),
-        word: !namesStatusCode(line, 200) && namesStatus(line, 200),
-        latency: namesLatency(line),
+        status: tellsStatusCode(line, 200),
+        word: !tellsStatusCode(line, 200) && tellsStatus(line, 200),
+        latency: tellsLatency(line, undefined, []),
       };
       expect(
         Object.entries(told)
@@ -157,12 +242,13 @@ describe('A log line', () => {
 
   for (const [what, success, failure, tells] of FAILURES) {
     it(`tells ${tells ? 'of a failure' : 'of no failure'} by ${what}`, () => {
-      expect(tellsOfFailure(failure, [success])).to.equal(tells);
+      const [good, bad] = [call(0, [success]), call(0, [failure], { status: 503 })];
+      expect(tellsFailure([bad], [good])).to.equal(tells);
     });
   }
 
   it('names its service only by a name that is its own', () => {
-    const named = (line: string, role: 'a' | 'b', other: string) => namesService(line, role, [line], [other]);
+    const named = (line: string, role: 'a' | 'b', other: string) => tellsService(role, [line], [other])(line);
     expect(named('service=service-a /call-echo 200 1ms', 'b', 'service=service-a /echo 200 1ms')).to.equal(false);
     expect(named('service=service-a /echo 200 1ms', 'a', 'service=service-a /call-echo 200 1ms')).to.equal(false);
     expect(named('GET /health 200 1.2ms', 'a', 'GET /health 200 1.3ms')).to.equal(false);
@@ -181,23 +267,12 @@ describe('A log line', () => {
       '12:00:00 k: '.repeat(1300),
     ]) {
       const start = performance.now();
-      namesLatency(line);
+      latencyPlaces([call(350, [line]), call(150, [line])]);
+      tellsService('a', [line], ['x'])(line);
+      tellsLatency(line, undefined, []);
+      tellsStatus(line, 200);
       expect(performance.now() - start).to.be.below(1000);
     }
-  });
-
-  it('counts a word as a name only when all lines of the service have it', () => {
-    const others = ['GET /health 200', 'GET /echo 200'];
-    expect(namesService('calling /call-echo 200', 'b', ['calling /call-echo 200', 'GET /health 200'], others)).to.equal(
-      false,
-    );
-  });
-
-  it('tells a latency in milliseconds, in every unit that a bare number can have', () => {
-    expect(latencies('latency=0.2s')).to.deep.equal([200]);
-    expect(latencies('latency_us=200')).to.deep.equal([0.2]);
-    expect(latencies('took 1m2.5s')).to.deep.equal([62_500]);
-    expect(latencies('latency=2')).to.include(2).and.include(2000);
   });
 
   it('names /call-echo and not /echo, and the other way round', () => {
@@ -205,26 +280,4 @@ describe('A log line', () => {
     expect(namesEndpoint('GET /echo?msg=x 200', '/call-echo')).to.equal(false);
     expect(namesEndpoint('endpoint=call_echo', '/call-echo')).to.equal(true);
   });
-});
-
-describe('The reason that a log line gives for a failure', () => {
-  const TIMEOUTS = [
-    'ERROR service=B endpoint=/call-echo code=503 latency_ms=1002.06 error=timed out', // Python's str(TimeoutError())
-    'level=ERROR msg="call failed" err="Get \\"http://a/echo\\": context deadline exceeded"',
-    '{"level":"error","err":{"code":"ETIMEDOUT","message":"x"}}',
-    'call to A failed: The operation was aborted due to timeout',
-    'java.net.http.HttpTimeoutException: request timed out',
-  ];
-  const OTHERS = [
-    'error=Connection refused',
-    '{"level":"error","aborted":false,"timeout":null,"error":"connect ECONNREFUSED 127.0.0.1:8080"}',
-    'level=error timeout=false err="dial tcp: connection refused"',
-  ];
-  for (const line of TIMEOUTS) it(`is a timeout in ${line}`, () => expect(blamesTimeout([line])).to.equal(true));
-  for (const line of OTHERS) {
-    it(`is a failed connection in ${line}`, () => {
-      expect(blamesTimeout([line])).to.equal(false);
-      expect(blamesConnection([line])).to.equal(true);
-    });
-  }
 });

@@ -1,77 +1,290 @@
-/** What a log line tells about a request, in whatever format: JSON, logfmt or plain text. */
+/**
+ * Judges log lines by cause and effect: the examiner has made calls slow or fail, and looks for what moved with it. No list of
+ * words decides, so any format will do; names and units only break ties where the cause cannot be varied.
+ */
 
-/** What `key=value` or JSON says, by the last part of its key in snake case; `text` is the line without it. */
-interface Parsed {
-  fields: [key: string, value: string][];
-  text: string;
+/** One request that was made, and the lines that its service wrote about it. */
+export interface Logged {
+  path: string;
+  /** The text that was sent along, which may stand in the lines. */
+  msg?: string;
+  status: number;
+  /** How long it took, as seen from outside, and how much of that was caused on purpose. */
+  ms: number;
+  causedMs: number;
+  lines: string[];
 }
 
-const NUMBER = String.raw`\d+(?:\.\d+)?(?:e-?\d+)?`;
-const UNIT = String.raw`(?:ns|nanos\w*|us|µs|μs|micros\w*|ms|msecs?|millis\w*|s|secs?|seconds?)`;
-const UNIT_MS: [RegExp, number][] = [
-  [/^n/i, 1e-6],
-  [/^(?:u|µ|μ|micro)/i, 1e-3],
-  [/^(?:ms|milli)/i, 1],
-  [/^s/i, 1000],
-];
+/** Where a number stands: the text in front of it and its unit; in one place of a format, both stay the same. */
+interface Figure {
+  before: string;
+  unit: string;
+  /** It is a fraction between blanks or commas. */
+  isAlone: boolean;
+  /** What it says in milliseconds: several values where no unit says which. */
+  ms: number[];
+}
 
-const FIELD = new RegExp(
-  String.raw`(?<![\w.@/?&-])["']?([A-Za-z_@][\w.@-]*)["']?` +
-    String.raw`(?:\s?=\s?|(?<=["'])\s*:\s*|:\s+|(?<=service|endpoint|status|latency|duration|took):)` + // key= "key": key:␣
-    String.raw`("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;|)\]}]+(?:\s${UNIT}\b(?!\s*[=:]))?)`,
+const UNITS: [RegExp, number][] = [
+  [/^n(?:s|ano)/i, 1e-6],
+  [/^(?:us|µs|μs|micro)/i, 1e-3],
+  [/^(?:ms|msecs?|milli)/i, 1],
+  [/^(?:s|secs?|seconds?)$/i, 1000],
+];
+const UNIT = String.raw`(?:ns|nanos\w*|us|µs|μs|micros\w*|ms|msecs?|millis\w*|s|secs?|seconds?)\b`;
+const FIGURE = new RegExp(
+  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?:(?<pm>\d+)M)?(?<ps>[\d.]+)S\b|(?<min>\d+)m(?<mins>\d+(?:\.\d+)?)s\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
   'gi',
 );
-const MESSAGE = /^(?:msg|message|text|log|event|m|original_message)$/;
+const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
+const DATES =
+  /\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\dZ+:.,-]*|\[?\d{1,2}\/\w{3}\/\d{4}[ :]\d\d:\d\d:\d\d[^\]]*\]?|(?<!(?:elapsed|took|latency|duration|time)\W{1,3})\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b/gi;
+const LEVEL = /\b(?:trace|debug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
+const VARYING = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+(?:[.,:]\d+)*/gi;
+/** What an id may be made of, in which letters stand that are no words. */
+const HEX = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d])/giu;
+/** Ids in which there are letters, and so no number with an exponent: it has a point or a sign. */
+const IDS =
+  /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d.])(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d]|[-+]\d)/giu;
+const CONTEXT_CHARS = 24;
+const MAX_CHARS = 2000; // of a line, and
+const MAX_PLACES = 100; // in it: a flood is no log of a request
+const DECIMAL_COMMA = /(?<=[\s=:])(\d+),(\d+)(?=\s|$|[a-zµμ])/gi;
+/** A word, with what separates it from the value behind it. */
+const KEY = /[\p{L}_][\p{L}\d_.-]*[^\p{L}\d]{0,6}$/u;
+const NOISE_MS = 25; // between what a service and its caller measure
+const LEAST_SHARE = 0.5; // of the time that was caused: a service that waits for a processor reads its clock late
 
-function parse(line: string): Parsed {
-  const json = parseJson(line.slice(Math.max(line.indexOf('{'), 0)));
-  const fields: Parsed['fields'] = [];
-  if (json) {
-    const texts = [line.slice(0, line.indexOf('{'))];
-    collect(json, '', fields, texts);
-    const said = texts.map(parse);
-    return {
-      fields: [...fields, ...said.flatMap((text) => text.fields)],
-      text: said.map(({ text }) => text).join(' '),
-    };
-  }
-  const text = line.replace(FIELD, (whole, key: string, value: string, offset: number) => {
-    // "https://…" is no field, nor is the name or the level that a line begins with, as in Flask's "INFO in app: ".
-    const isTitle = () =>
-      SERVICE_NAME.test(key) || (isFrame(line, offset) && !TITLED.some((known) => known.test(snake(key))));
-    if (/^https?$/i.test(key) || (/^[\w.-]+: /.test(whole) && isTitle())) return whole;
-    fields.push([snake(key), value.replace(/^(["'])(.*)\1$/, '$2')]);
-    return ' ';
+/** The first 2,000 characters of a line without what is another one each time: its date, ids, queries, and how many blanks there are. */
+const constant = (line: string, msg = '') =>
+  (msg ? line.replaceAll(msg, ' ') : line)
+    .slice(0, MAX_CHARS)
+    .replace(/\?[^\s"']*/g, '?')
+    .replace(DATES, ' ')
+    .replace(IDS, ' ')
+    .replace(DECIMAL_COMMA, '$1.$2')
+    .replace(/\s+/g, ' ');
+
+/** What stands before a value and stays the same: the word in front of it, or the last characters where there is none. */
+function placeOf(line: string, index: number): string {
+  const before = line
+    .slice(Math.max(0, index - 4 * CONTEXT_CHARS), index)
+    .replace(VARYING, '#')
+    .replace(/\/[\w-]+/g, '/path')
+    .slice(-CONTEXT_CHARS);
+  return KEY.exec(before)?.[0] ?? before;
+}
+
+/** The numbers of a line but those of its date, each with its place; 100 at most. */
+function figuresIn(written: string, msg?: string): Figure[] {
+  const line = constant(written, msg);
+  const found = line.matchAll(FIGURE).take(MAX_PLACES);
+  return [...found].map(({ 0: text, index, groups }) => {
+    const { h, m, s, pm = 0, ps, min, mins, value, unit = '' } = groups!;
+    const before = placeOf(line, index);
+    const clock = s
+      ? (Number(h) * 60 + Number(m)) * 60 + Number(s)
+      : mins
+        ? Number(min) * 60 + Number(mins)
+        : undefined;
+    const seconds = clock ?? (ps ? Number(pm) * 60 + Number(ps) : undefined);
+    if (seconds !== undefined) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
+    const around = line.slice(Math.max(0, index - 1), index + text.length + 1);
+    const isAlone = /^[\s,|]?\d+\.\d+[\s,|]?$/.test(around);
+    const factors = UNITS.filter(([name]) => !unit || name.test(unit)).map(([, factor]) => factor);
+    return { before, unit, isAlone, ms: factors.map((factor) => Number(value) * factor) };
   });
-  return { fields, text };
 }
 
-function parseJson(text: string): object | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? json : undefined;
-  } catch {
-    return undefined;
-  }
+/**
+ * The places of the numbers that tell, in one unit, how long each of the calls took; of which at least two must have been made
+ * slow by different times. A number that does not move along with them is in none.
+ */
+export function latencyPlaces(calls: Logged[]): string[] {
+  const [slowest, ...others] = calls.toSorted((one, other) => other.causedMs - one.causedMs).map(placesOf);
+  if (!slowest) return [];
+  const fits = (ms: number, { causedMs, ms: mostMs }: Logged) =>
+    ms >= causedMs * LEAST_SHARE && ms <= mostMs * 1.1 + NOISE_MS;
+  /** Whether all numbers in a place fit: many of them would fit anything. */
+  const tells = ({ call, places }: ReturnType<typeof placesOf>, { before, unit }: Figure, index: number) =>
+    places.get(before)?.every((other) => {
+      // A unit of its own, as Go's durations have, may be another one; without any, the unit must be the same in all.
+      const told = unit && other.unit ? other.ms : unit === other.unit ? [other.ms[index]!] : [];
+      return told.some((ms) => fits(ms, call));
+    });
+  const moving = [...slowest.places].filter(([, [figure]]) =>
+    figure!.ms.some((_, index) => [slowest, ...others].every((call) => tells(call, figure!, index))),
+  );
+  return moving.map(([before]) => before);
 }
 
-/** Also of objects in objects; what a message says is text to be read as such. */
-function collect(json: object, above: string, fields: Parsed['fields'], texts: string[]) {
-  for (const [name, value] of Object.entries(json)) {
-    const key = snake(name);
-    if (typeof value === 'object' && value !== null) collect(value, key, fields, texts);
-    else if (typeof value === 'string' && MESSAGE.test(key) && !/^err/.test(above)) texts.push(value);
-    else fields.push([key, String(value)]);
-  }
+/** The numbers that were written about a call, by their places: those of the lines that name its path, where any has the place. */
+function placesOf(call: Logged) {
+  const [own, others] = [true, false].map((isOwn) =>
+    Map.groupBy(
+      call.lines
+        .filter((line) => namesEndpoint(line, call.path) === isOwn)
+        .flatMap((line) => figuresIn(line, call.msg)),
+      ({ before }) => before,
+    ),
+  );
+  return { call, places: new Map([...others!, ...own!]) };
 }
 
-/** `http.statusCode`, `status-code` and `StatusCode` are all `status_code`. */
-const snake = (key: string) =>
-  key
-    .slice(key.lastIndexOf('.') + 1)
-    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
-    .replaceAll('-', '_')
-    .toLowerCase();
+/** The words of a line, without what varies from one request to the next: numbers, ids and the text that was sent. */
+function wordsIn(line: string, msg = ''): Set<string> {
+  const constant = (msg ? line.replaceAll(msg, ' ') : line)
+    .slice(0, MAX_CHARS)
+    .replace(HEX, ' ')
+    .replace(/\\[nrt]/g, ' ')
+    .replace(/([a-z])([A-Z])/g, '$1 $2');
+  const words = constant.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
+  return new Set(words.filter((word) => !/\d.*\d/.test(word)));
+}
+
+const union = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.union(set), new Set<T>());
+const inAll = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.intersection(set));
+/** Small numbers in fields, such as a level's: those for times and for the status are none. */
+function levelsIn(line: string, status: number): Set<string> {
+  const fields = [...line.matchAll(/([a-z_]\w*)["']?\s?[=:]\s?["']?(\d{1,3})(?![\w.:-])/gi)];
+  const others = fields.filter(([, name, value]) => Number(value) !== status && !NAME_OF_TIME.test(`${name}=`));
+  return new Set(others.map(([, name, value]) => `${name}=${value}`));
+}
+
+const wordsOf = ({ lines, msg, status }: Logged) =>
+  union(lines.flatMap((line) => [wordsIn(line, msg), levelsIn(line, status)]));
+
+/** What HTTP calls its statuses, and a word for one, say no more than the number does. */
+const OF_STATUS = wordsIn('ok service unavailable');
+
+/** What the lines of each failed call say that none of a successful one says, beyond its status; in small letters. */
+export function failureWords(failed: Logged[], successful: Logged[]): string[] {
+  if (failed.length === 0) return [];
+  const usual = union(successful.map(wordsOf));
+  const told = inAll(failed.map((call) => wordsOf(call).difference(usual)));
+  return [...told];
+}
+
+/** Whether more is told than that the status was another one: a word that is none for a status, or a level beside it. */
+export function tellsFailure(failed: Logged[], successful: Logged[]): boolean {
+  const words = failureWords(failed, successful);
+  return words.some((word) => !OF_STATUS.has(word));
+}
+
+const STATUS_IN_WORDS =
+  /(?:status|outcome|result)\W{1,4}(?:ok|success|up|healthy|err|fail|unavail|down|degraded|timeout)/i;
+
+/** Whether a line has the status: HTTP's number, or a word in a field of that name. */
+export const tellsStatus = (line: string, status: number) =>
+  tellsStatusCode(line, status) || STATUS_IN_WORDS.test(line);
+
+const NO_STATUS = /\d[.:/-]$|(?:port|bytes|size|length|\bid|pid|msg|message)\W{1,4}$/i;
+
+/** A number with a unit, or in a field for something else, is no status, even the same number. */
+export function tellsStatusCode(line: string, status: number): boolean {
+  const plain = line.replace(DATES, ' ').replace(WITH_UNIT, ' ');
+  return [...plain.matchAll(new RegExp(String.raw`(?<!\d)${status}(?!\d|[.:/-]\d)`, 'g'))].some(({ index }) => {
+    const before = plain.slice(Math.max(0, index - 40), index);
+    return !NO_STATUS.test(before) && !NAME_OF_TIME.test(before);
+  });
+}
+
+const NAME_OF_TIME =
+  /(?:latency|duration|elapsed|took|time|dur|lat|rtt|\bt)(?:[_ ]?\(?(?:ms|us|ns|s|milli\w*|micro\w*|nano\w*|seconds?)\)?)?\W{1,4}$/i;
+const MOMENT_MS = 1e9; // so large a number tells when, and not how long
+
+/**
+ * Whether a line tells the latency: by a number in one of the places that move with it, where they are known for this kind of
+ * line; else also by one with a unit, behind a name of time, or by a fraction that stands alone.
+ */
+export function tellsLatency(line: string, moving: string[] | undefined, places: string[]): boolean {
+  return figuresIn(line).some(({ before, unit, isAlone, ms }) => {
+    if ((moving ?? places).includes(before)) return true;
+    return !moving && Math.min(...ms) * 1e6 < MOMENT_MS && (unit !== '' || isAlone || NAME_OF_TIME.test(before));
+  });
+}
+
+const MANY = 5;
+
+/** What is in each of the sets, or in five of them: a server may write a line of its own beside the service's. */
+function inMany<T>(sets: Set<T>[]): Set<T> {
+  const counts = Map.groupBy(
+    sets.flatMap((set) => [...set]),
+    (one) => one,
+  );
+  return new Set([...counts].flatMap(([one, { length }]) => (length >= Math.min(sets.length, MANY) ? [one] : [])));
+}
+
+/** The words that stand in lines of one service about each request and in none of the other's. */
+export function ownWords(own: string[], others: string[]): string[] {
+  const foreign = union(others.map((line) => wordsIn(line)));
+  return [...inMany(own.map((line) => wordsIn(line))).difference(foreign)];
+}
+
+const SERVICE =
+  /(?:service|svc|app|application|component|name|logger|module|source|category)\W{0,4}(?:service|svc|app)?\W?$/i;
+
+/** The values of a line that may be names, by their places: words, and a number in a field for names. */
+function valuesIn(line: string): Map<string, Set<string>> {
+  const plain = constant(line.replace(/\/[\w-]+/g, ' '))
+    .replace(WITH_UNIT, '#')
+    .replace(LEVEL, ' ');
+  const words = [...plain.matchAll(/[\p{L}\d]+(?:[-_.:@][\p{L}\d]+)*/gu).take(MAX_PLACES)];
+  const named = words.map(({ 0: value, index }) => ({ place: placeOf(plain, index), value }));
+  const names = named.filter(({ place, value }) => /\p{L}/u.test(value) || SERVICE.test(place));
+  const byPlace = Map.groupBy(names, ({ place }) => place);
+  return new Map([...byPlace].map(([place, all]) => [place, new Set(all.map(({ value }) => value))]));
+}
+
+const pairsIn = (line: string) =>
+  new Set([...valuesIn(line)].flatMap(([place, values]) => [...values].map((value) => `${place}\0${value}`)));
+
+/** What each service says in one place, whatever it is asked, and the other never does there: a name. */
+function namesIn(ofPaths: string[][], others: string[]): Set<string> {
+  const own = inAll(ofPaths.filter(({ length }) => length > 0).map((lines) => inMany(lines.map(pairsIn))));
+  const foreign = others.map(valuesIn);
+  return new Set(
+    [...own].filter((pair) => {
+      const [place, value] = pair.split('\0') as [string, string];
+      return foreign.some((values) => values.has(place)) && !foreign.some((values) => values.get(place)?.has(value));
+    }),
+  );
+}
+
+/**
+ * Whether a line says which service wrote it: by a value that this service has in one place in its lines about each of its
+ * paths and the other has not; or by a word that stands in all of its lines, in none of the other's, and where names stand: in
+ * front, in brackets, in a field for names, or with the letter that the lab gives the service. `own` are its lines about one
+ * path, `ofPaths` those about each.
+ */
+export function tellsService(role: 'a' | 'b', own: string[], others: string[], ofPaths: string[][] = [own]) {
+  const names = ofPaths.length > 1 ? namesIn(ofPaths, others) : new Set<string>();
+  const ofOther = role === 'a' ? 'b' : 'a';
+  const words = ownWords(own, others)
+    .filter((word) => word !== ofOther)
+    .map((word) => ({ isSure: word === role || /(?:^|service|svc|app)[ab]$/.test(word), where: wherever(word) }));
+  return (line: string): boolean => {
+    if (pairsIn(line).intersection(names).size > 0) return true;
+    const plain = line
+      .slice(0, MAX_CHARS)
+      .replace(DATES, ' ')
+      .replace(LEVEL, ' ')
+      .replace(/([a-z])([A-Z])/g, '$1 $2')
+      .toLowerCase();
+    return words.some(({ isSure, where }) =>
+      [...plain.matchAll(where)].some(({ index }) => isSure || isWhereNamesStand(plain, index)),
+    );
+  };
+}
+
+const wherever = (word: string) => new RegExp(String.raw`(?<![\p{L}\d])${word}(?![\p{L}\d])`, 'gu');
+
+function isWhereNamesStand(line: string, index: number): boolean {
+  const before = line.slice(0, index);
+  const isInBrackets =
+    /[[(]\s*[\w -]*$/.test(before.slice(-30)) && /^[\w -]*\s*[\])]/.test(line.slice(index, index + 40));
+  return !/[\p{L}]/u.test(before) || isInBrackets || SERVICE.test(before.slice(-40));
+}
 
 /** Whether `line` is about a request for `path`, such as `/call-echo`; or names it in a field, such as `endpoint=call_echo`. */
 export function namesEndpoint(line: string, path: string): boolean {
@@ -79,175 +292,37 @@ export function namesEndpoint(line: string, path: string): boolean {
   return new RegExp(String.raw`(?:/|\b(?:endpoint|path|route|url|uri|handler)\W{1,5})${name}(?![\w-])`, 'i').test(line);
 }
 
-const LATENCY_KEY =
-  /^(?:\w+_)?(?:latency|lat|duration|dur|elapsed|took|time_taken|(?:response|request|req|res|process|processing|exec|execution|handling|total|run)_time|rtt?|ms|millis|micros)(?:_\w+)?$/;
-const NO_LATENCY_KEY = /start|stamp|timeout|limit|budget|(?:^|_)at$/;
-const MEASURED = new RegExp(String.raw`(?<![\w.:/+-])(${NUMBER})\s?(${UNIT})\b(?!\s*[=:])`, 'gi');
-const WRITTEN = new RegExp(String.raw`^[<~]?(${NUMBER})\s?(${UNIT})?$`, 'i');
-const CLOCK = /^(\d{1,2}):([0-5]\d):([0-5]\d\.\d+)$/; // .NET's TimeSpan, Python's timedelta
-const ISO = /^PT(?:(\d+)M)?(\d+(?:\.\d+)?)S$/; // Java's Duration
-const GO = /^(?:(\d+)h)?(\d+)m(\d+(?:\.\d+)?)s$/;
+const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<=id\W{1,4})[\w-]{6,64}/gi;
 
-/** Every latency that `line` can be read to tell, in milliseconds: four of them for a number without a unit. */
-export function latencies(line: string): number[] {
-  const { fields, text } = parse(line);
-  return [
-    ...fields.flatMap(([key, value]) => latenciesIn(key, value)),
-    ...[...text.matchAll(MEASURED)].flatMap(([, number, unit]) => inMs(Number(number), unit)),
-    // A fraction that stands by itself, or what "took" and the like stand before.
-    ...[...text.matchAll(/(?<=^|[\s,|([])\d{1,5}\.\d+(?=$|[\s,|)\]])/g)].flatMap(([number]) => inMs(Number(number))),
-    ...[...text.matchAll(/\b(?:took|latency|duration|elapsed)\s(\d\S*)/gi)].flatMap(([, value]) => measured(value!)),
-  ];
+/** The lines, where those with one id are one: a request and its answer may be logged apart. */
+export function requestsIn(lines: string[]): string[] {
+  const byId = Map.groupBy(lines, (line) => line.match(ID)?.[0] ?? line);
+  return [...byId].flatMap(([id, own]) => (own.includes(id) ? own : [own.join(' ')]));
 }
 
-function latenciesIn(key: string, value: string): number[] {
-  if (LATENCY_KEY.test(key) && !NO_LATENCY_KEY.test(key)) {
-    return measured(value, /(?:^|_)(ns|us|ms|s|nanos\w*|micros\w*|millis\w*|secs?|seconds?)$/.exec(key)?.[1]);
-  }
-  // `time` and `t` are a clock's, unless they are too small for that.
-  if (/^t(?:ime)?$/.test(key) && /^\d{1,6}(?:\.\d+)?\s?(?:ns|us|µs|μs|ms|s)?$/i.test(value)) return measured(value);
-  return [];
-}
+const MIN_PREFIX = 8;
 
-function measured(value: string, unitOfKey?: string): number[] {
-  const plain = WRITTEN.exec(value);
-  if (plain) return inMs(Number(plain[1]), plain[2] ?? unitOfKey);
-  const [, hours = 0, minutes = 0, seconds] = CLOCK.exec(value) ?? GO.exec(value) ?? [];
-  if (seconds) return [((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000];
-  const iso = ISO.exec(value);
-  return iso ? [(Number(iso[1] ?? 0) * 60 + Number(iso[2])) * 1000] : [];
-}
-
-const inMs = (number: number, unit?: string) =>
-  UNIT_MS.filter(([name]) => !unit || name.test(unit)).map(([, factor]) => number * factor);
-
-export const namesLatency = (line: string) => latencies(line).length > 0;
-
-const STATUS_KEY = /^(?:\w+_)?(?:status|code|sc|http|response|result|returned)(?:_\w+)?$/;
-
-/** A number with a unit, or in a field for something else, is no status, even the same number. */
-export function namesStatusCode(line: string, status: number): boolean {
-  const { fields, text } = parse(line);
-  const code = new RegExp(String.raw`(?<![\d.:/=-]|\bport )${status}(?![\d]|[.:/-]\d|\.?\w*=)`);
-  return (
-    fields.some(([key, value]) => STATUS_KEY.test(key) && new RegExp(String.raw`^${status}\b`).test(value)) ||
-    code.test(text.replace(MEASURED, ' '))
+/** The lines, where two that a race has written into one are apart again: what all begin with stands in its middle. */
+export function apart(lines: string[]): string[] {
+  const [first = '', ...others] = lines;
+  const differs = [...first].findIndex((_, index) => others.some((line) => line[index] !== first[index]));
+  const prefix = first.slice(0, differs < 0 ? undefined : differs);
+  if (prefix.length < MIN_PREFIX) return lines;
+  return lines.flatMap((line) =>
+    line
+      .split(prefix)
+      .slice(1)
+      .map((rest) => prefix + rest),
   );
-}
-
-/** A status as HTTP's number or, as the lab's own starter code has it, as a word in a field of that name. */
-export const namesStatus = (line: string, status: number) =>
-  namesStatusCode(line, status) ||
-  parse(line).fields.some(
-    ([key, value]) =>
-      /^(?:\w+_)?(?:status|outcome|result)$/.test(key) &&
-      /^(?:ok|success|up|healthy|error|err|fail|unavail|down|degraded|timeout)/i.test(value),
-  );
-
-const SERVICE_KEY = /^(?:service|svc|app|application|component)(?:_?name)?$/;
-const SERVICE_NAME = /^(?:service|svc|app)[-_]?[ab]$/i;
-const NAME_KEY = /^(?:name|logger|logger_name|category|source|module|tag|program|source_context)$/;
-const LEVEL = /\b(?:trace|trce|debug|dbug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
-const TIME = /\[?\d{1,4}[-/]\w{2,3}[-/]\d{1,4}[T :]?(?:\d\d:\d\d(?::\d\d)?\S*)?\]?|\b\d\d:\d\d:\d\d\S*/g;
-const MAX_FRAME_CHARS = 200; // a program may write lines that take long to look through
-const TITLED = [STATUS_KEY, LATENCY_KEY, /^(?:service|svc)$/];
-const NO_NAME = /^(?:get|post|put|head|delete|http|https|request|handled|root|main|__main__|echo|call|health)$/i;
-
-/**
- * Whether `line`, of the service that plays `role`, names it: in a field, as `service-a` or `[A]`, or by a word in front or
- * in brackets that all of its own lines have and none of the other's. A name that the other one has too is not its own.
- */
-export function namesService(line: string, role: 'a' | 'b', own: string[], others: string[]): boolean {
-  const other = role === 'a' ? 'b' : 'a';
-  const isOthers = (value: string) =>
-    new RegExp(String.raw`^(?:\W*(?:service|svc|app)[-_ ]?)?${other}$`, 'i').test(value);
-  for (const key of [SERVICE_KEY, NAME_KEY]) {
-    const namesIn = (of: string) => parse(of).fields.flatMap(([name, value]) => (key.test(name) ? [value] : []));
-    const taken = new Set(others.flatMap(namesIn));
-    const names = namesIn(line).filter((name) => /[a-z]/i.test(name));
-    if (names.some((name) => !isOthers(name) && !taken.has(name))) return true;
-    if (key === SERVICE_KEY && names.length > 0) return false;
-  }
-  const { text } = parse(line);
-  if (new RegExp(String.raw`(?:service|svc|app)[-_ ]?${role}(?![a-z\d])|[[(]${role}[\])]`, 'i').test(text)) return true;
-  // The letter in front, unless it is the article: "A request for …".
-  const isInFront = (of: string) => new RegExp(String.raw`^\W*${role}\b`, 'i').test(withoutFrame(parse(of).text));
-  if (isInFront(line) && !others.some(isInFront)) return true;
-  const foreign = new Set(others.flatMap(titles));
-  return titles(line).some(
-    (title) => others.length > 0 && !foreign.has(title) && own.every((each) => titles(each).includes(title)),
-  );
-}
-
-/** The beginning of a line, without the time, the level, and what stands in brackets. */
-const withoutFrame = (text: string) =>
-  text
-    .slice(0, MAX_FRAME_CHARS)
-    .replace(/\[[^[\]]*\]/g, ' ')
-    .replace(TIME, ' ')
-    .replace(LEVEL, ' ');
-
-/** Whether nothing else stands in the first `end` characters, but for "in" or "service" in front of a name. */
-const isFrame = (line: string, end: number) =>
-  end < MAX_FRAME_CHARS && !/[a-z]/i.test(withoutFrame(line.slice(0, end)).replace(/\b(?:in|service|svc|app) $/i, ''));
-
-/** The words in front of a line (behind the time and the level) or in brackets, where programs write their names. */
-function titles(line: string): string[] {
-  const text = parse(line).text.replace(TIME, ' ').replace(LEVEL, ' ');
-  const inBrackets = [...text.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name!);
-  const inFront = /^[\s\W\d]*([a-z][\w-]*)(?=\s|[:|])/i.exec(text)?.[1];
-  return [...inBrackets, inFront ?? '']
-    .map((name) => name.replace(/\d+/g, '#').trim().toLowerCase())
-    .filter((name) => /[a-z]{2}/.test(name) && !NO_NAME.test(name));
-}
-
-/** The line that a server writes by itself, such as Werkzeug's: `"GET /health HTTP/1.1" 200 -`. */
-const SERVERS_OWN = /"[A-Z]+ \S+ HTTP\/\d(?:\.\d)?" \d{3}/;
-
-/** Whether `line` is only what the HTTP server itself writes about every request, not what the service does. */
-export const isServersOwn = (line: string) => SERVERS_OWN.test(line) && !namesLatency(line.replace(SERVERS_OWN, ' '));
-
-const FAILURE =
-  /\w*(?:error|fail|unavailab|unreach|refus|tim(?:e|ed|es|ing)[\s_-]?out|deadline|abort|exception|traceback|warn|critical|fatal|panic|could ?n.t|can ?not|can't|unable|\bdown\b|not (?:available|respond|reach))\w*|\berr\b/gi;
-const NOTHING = /^(?:|0|-|--|null|nil|none|undefined|false|no|<nil>|\[\]|\{\})$/i;
-
-/** Whether `line` tells of something that went wrong, and more than that the status was another than in the lines of a success. */
-export function tellsOfFailure(line: string, ofSuccess: string[]): boolean {
-  if (isServersOwn(line)) return false;
-  const usual = new Set(ofSuccess.flatMap(alarms));
-  return alarms(line).some((alarm) => !usual.has(alarm));
-}
-
-function alarms(line: string): string[] {
-  const { fields, text } = parse(line);
-  const said = fields
-    .filter(([, value]) => !NOTHING.test(value))
-    .map(([key, value]) => (key === 'level' && Number(value) >= 40 ? 'error' : `${key} ${value}`)); // pino's numbers
-  const words = [text, ...said].join(' ; ').replace(/\b503\W{0,3}service[ _]unavailable/gi, ' ');
-  return (words.match(FAILURE) ?? []).map((word) => word.toLowerCase());
 }
 
 /** What stays the same in lines of one kind: numbers and times are left out. */
 export const shape = (line: string) => line.replace(/[\da-f]*\d[\da-f]*/gi, '#');
 
-/** Whether the lines give a timeout as the reason. */
-export const blamesTimeout = (lines: string[]) =>
-  lines.some((line) =>
-    /tim(?:e|ed|es|ing)[\s_-]?out|deadline|abort|took too long|ETIMEDOUT/i.test(withoutNothing(line)),
-  );
+/** Whether words give a connection as the reason, or the name that leads to one. */
+export const blamesConnection = (words: string[]) =>
+  words.some((word) => /refus|conn|reach|dns|resolv|lookup|host|reset|notfound|offline|down/.test(word));
 
-export const blamesRefusal = (lines: string[]) => lines.some((line) => /refused|ECONNREFUSED/i.test(line));
-
-/** Whether the lines give as the reason that there was nobody to connect to. */
-export const blamesConnection = (lines: string[]) =>
-  lines.some((line) =>
-    /refus|connect|unreach|resolv|resolution|lookup|dns|no such host|not known|ENOTFOUND|EAI_AGAIN|EHOST|ENETUNREACH|no route|network|\bdown\b|offline|unavailable/i.test(
-      line,
-    ),
-  );
-
-/** Without the fields that say that there was no such thing, such as `"aborted":false`; the rest stays together. */
-const withoutNothing = (line: string) =>
-  line.replace(FIELD, (whole, _key, value: string) =>
-    NOTHING.test(value.replace(/^(["'])(.*)\1$/, '$2')) ? ' ' : whole,
-  );
+/** Whether words give a timeout as the reason. */
+export const blamesTimeout = (words: string[]) =>
+  words.some((word) => /^(?:time|timed|timeout|deadline|abort|etimedout|(?:long|late|slow)$)/.test(word));

@@ -1,92 +1,141 @@
 /** What is asked of a pair's log lines, and how they are collected. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lab, type Check } from './check.ts';
-import { isServersOwn, namesEndpoint, namesLatency, namesService, namesStatus } from './log-line.ts';
-import { Fault, type Exchange, type Name, type Pair, tells, word } from './pair.ts';
+import { duration } from '../stack/duration.ts';
 import { printable } from '../stack/foreign-text.ts';
+import { lab, type Check } from './check.ts';
+import {
+  apart,
+  failureWords,
+  latencyPlaces,
+  namesEndpoint,
+  requestsIn,
+  tellsFailure,
+  tellsLatency,
+  tellsService,
+  tellsStatus,
+  tellsStatusCode,
+} from './log-line.ts';
+import { word, type Pair } from './pair.ts';
+import {
+  Fault,
+  linesOfSuccess,
+  loggedOf,
+  tracesOf,
+  Unjudged,
+  type Exchange,
+  type Name,
+  type Received,
+  type Recorded,
+} from './record.ts';
 
-const PATHS = { a: ['/health', '/echo'], b: ['/health', '/call-echo'] } as const;
+export const PATHS_OF = { a: ['/echo', '/health'], b: ['/call-echo', '/health'] } as const;
 const REQUESTS = 5; // of each kind, so that lines about them can be told from lines that come by themselves
-export const SLOW_MS = 150;
+const MAX_LINES = 200; // for some five requests
+const FAILURES = 3; // a B that answers only its first failure well is found by the next ones
+/** How long A is made to hang for a call, in milliseconds: the number that moves along is the latency. */
+const CAUSED_MS = [0, 0, 100, 220];
 
-/** Rejects unless B answered 503 within `withinMs`. */
-export function expect503({ sent, answer, received, isLate }: Exchange, when: string, withinMs: number) {
-  if (answer?.status === 503 && answer.ms <= withinMs) return;
-  const isUncaught = answer?.status === 500 || (!answer && !isLate);
+/** Throws unless B answered with one of the `statuses` within `withinMs`. */
+export function expectFailure(
+  { sent, answer, received, isLate }: Exchange,
+  when: string,
+  withinMs: number,
+  statuses = [503],
+) {
+  if (answer && statuses.includes(answer.status) && answer.ms <= withinMs) return;
+  const wanted = statuses.join(' or ');
   throw new Fault(
     `${sent}, ${when}`,
     received,
-    `503 within ${withinMs / 1000} s`,
-    isUncaught
-      ? 'A failure of the call to A is not caught, and ends the request or B itself: catch all of them, and answer 503.'
-      : answer && answer.status !== 503
-        ? 'B answered without an answer of A: call A for each request, and answer 503 when the call fails.'
-        : undefined,
+    `${wanted} within ${withinMs / 1000} s`,
+    isLate || answer?.status === 503 ? undefined : adviceOn(answer),
   );
 }
 
-/** The call that each situation of failure makes first; the checks in it then judge what it led to. */
-export async function traceFailure(pair: Pair, key: 'hang' | 'gone') {
-  pair.isAAway = true;
-  const limit = key === 'hang' ? pair.limits.answerMs : pair.limits.goneMs;
-  const isEnough = (lines: string[]) =>
-    lines.some((line) => pair.tellsOfFailure(line) && namesEndpoint(line, '/call-echo'));
-  pair.traces[key] = await pair.trace('b', () => pair.call(word(), limit), isEnough);
+function adviceOn(answer: Received | undefined): string {
+  if (!answer || (answer.status === 500 && !/^\s*\{/.test(answer.body)))
+    return 'A failure of the call to A is not caught, and ends the request or B itself: catch all of them, and answer 503.';
+  if (answer.status >= 500)
+    return `The lab asks for 503, whatever the failure of A: answer 503 instead of ${answer.status}.`;
+  return 'B answered without an answer of A: call A for each request, and answer 503 when the call fails.';
 }
 
-/** Some requests to each endpoint, one after the other, with the log lines that they left behind. */
+/** The calls that each situation of failure makes first, of which one repeats a message that was answered before. */
+export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
+  pair.isAAway = true;
+  pair.record.traces[key] = [];
+  const { answerMs, goneMs } = pair.limits;
+  const [known] = tracesOf(pair.record, 'slow');
+  const usual = loggedOf(pair.record, 'slow', '/call-echo');
+  for (let count = 0; count < FAILURES; count++) {
+    const msg = count === 1 && known ? known.msg : word();
+    const call = async () => ({ ...(await pair.call(msg, key === 'hang' ? answerMs : goneMs)), msg });
+    const isEnough = (lines: string[]) =>
+      lines.some((line) => namesEndpoint(line, '/call-echo')) &&
+      tellsFailure([{ path: '/call-echo', msg, status: 503, ms: 0, causedMs: 0, lines }], usual);
+    if ((await pair.trace(key, 'b', call, isEnough)).isLate) return; // the next ones would be, too
+  }
+}
+
+/** Some requests to each endpoint, one after the other, and calls that A makes slow, with the log lines that they left behind. */
 export async function traceSuccess(pair: Pair) {
   await pair.listenToSilence();
   for (const name of ['a', 'b'] as const) {
     if (pair.problems[name] || (name === 'a' && pair.isGrpc)) continue;
-    for (const path of PATHS[name]) {
-      const request = () => pair.ask(name, path === '/health' ? path : `${path}?msg=${word()}`);
+    for (const path of PATHS_OF[name]) {
       const requests = async () => {
-        for (let count = 1; count < REQUESTS; count++) await request();
-        return request();
+        for (let count = 1; ; count++) {
+          const msg = word();
+          const exchange = await pair.ask(name, path === '/health' ? path : `${path}?msg=${msg}`);
+          if (count === REQUESTS) return { ...exchange, msg };
+        }
       };
-      pair.traces[name + path] = await pair.trace(name, requests, (lines) => {
-        const isWhole = (line: string) => namesEndpoint(line, path) && namesLatency(line) && namesStatus(line, 200);
-        return lines.filter(isWhole).length >= REQUESTS;
-      });
+      await pair.trace(`${name}${path}`, name, requests, (lines) => linesFor(lines, path).length >= REQUESTS);
     }
   }
+  if (!pair.problems.a && !pair.problems.b) for (const ms of CAUSED_MS) await traceSlow(pair, ms);
 }
 
-/** A call during which A is paused for a moment. */
-export async function traceSlow(pair: Pair) {
+/** A call during which A is paused for so many milliseconds; one that is too long for B is kept apart. */
+async function traceSlow(pair: Pair, causedMs: number) {
+  const msg = word();
   const slowly = async () => {
-    await pair.stack.a.pause();
-    const call = pair.call(word());
-    await sleep(SLOW_MS);
-    await pair.stack.a.resume();
-    return call;
+    if (causedMs > 0) await pair.pause();
+    const call = pair.call(msg);
+    await sleep(causedMs);
+    if (causedMs > 0) await pair.resume();
+    return { ...(await call), msg, causedMs };
   };
-  return pair.trace('b', slowly, (lines) =>
-    lines.some((line) => namesEndpoint(line, '/call-echo') && namesLatency(line)),
+  const trace = await pair.trace('slow', 'b', slowly, (lines) =>
+    lines.some((line) => namesEndpoint(line, '/call-echo')),
   );
+  if (trace.answer?.status !== 200) (pair.record.traces.late ??= []).push(pair.record.traces.slow!.pop()!);
 }
 
 /** The log of /health is worth less: the lab's own starter leaves it out. */
-export function logsEachRequest(name: Name, path: string, points: number): Check {
+export function logsEachRequest(name: Name, path: string): Check {
   const service = name.toUpperCase();
   return lab({
     name: `${service} logs a line for each request to ${path}`,
     needs: [name],
-    points,
+    points: path === '/health' ? 0.5 : 1,
     isHttp: name === 'a',
     why: 'A request that left no line cannot be found again when somebody asks what happened.',
     fix: 'Log in one place around all routes (middleware, a wrapper, after_request), so that no route is left out.',
-    async run(pair) {
-      const { sent, lines } = pair.traces[name + path]!;
-      const { length } = linesFor(lines, path);
-      if (length >= REQUESTS) return;
-      const seen = length > 0 ? `${length} for ${REQUESTS} requests: ${shown(linesFor(lines, path))}` : shown(lines);
-      const own = lines.some(isServersOwn) ? ", and is the service's own, not its server's" : '';
-      throw new Fault(sent, seen, `a log line for each that names ${path}${own}`);
+    judge(record) {
+      const { sent, answer, received, lines } = tracesOf(record, name + path)[0]!;
+      const own = linesFor(lines, path);
+      const late = record.lateMs[name];
+      if (own.length >= REQUESTS) return late ? `they come up to ${duration(late)} late: flush each` : undefined;
+      if (answer?.status === 404) throw new Unjudged(`${service} has no route ${path}: ${received}.`);
+      const seen = own.length > 0 ? `${own.length} for ${REQUESTS} requests: ${shown(own)}` : shown(lines);
+      throw new Fault(sent, seen, `a log line for each that names ${path}`);
     },
   });
 }
+
+const formOf = (name: Name) =>
+  `such as: service=service-${name} endpoint=${PATHS_OF[name][0]} status=200 latency_ms=12`;
 
 export function logsTheRequired(name: Name): Check {
   const service = name.toUpperCase();
@@ -95,44 +144,86 @@ export function logsTheRequired(name: Name): Check {
     needs: [name],
     isHttp: name === 'a',
     why: 'With two services in one log, these four are what tells a slow service from a broken one, and which of the two.',
-    fix: 'Write the line once the answer is known, from the actual status and a clock read before and after.',
-    async run(pair) {
-      const others = pair.linesOfSuccess(name === 'a' ? 'b' : 'a').filter((line) => !isServersOwn(line));
-      const own = PATHS[name].flatMap((path) => linesFor(pair.traces[name + path]!.lines, path));
-      if (own.length === 0) {
-        const { sent, lines } = pair.traces[name + PATHS[name][1]]!;
-        throw new Fault(sent, shown(lines), "a log line of the service's own that tells all four");
-      }
-      for (const path of PATHS[name]) {
-        const { sent, answer, lines } = pair.traces[name + path]!;
-        const lacks = linesFor(lines, path).map((line) => {
+    fix: `Write the line once the answer is known, from the actual status and a clock read before and after, ${formOf(name)}.`,
+    judge(record) {
+      const places = latencyPlaces(loggedOf(record, 'slow', '/call-echo'));
+      const moving = places.length > 0 ? places : undefined; // where none moves, another check says so
+      const other = name === 'a' ? 'b' : 'a';
+      const ofPaths = PATHS_OF[name].map((path) => linesFor(tracesOf(record, name + path)[0]?.lines ?? [], path));
+      for (const path of PATHS_OF[name]) {
+        const { sent, answer, lines } = tracesOf(record, name + path)[0]!;
+        const own = linesFor(lines, path);
+        if (own.length === 0 && path === '/health') continue; // which another check counts
+        if (own.length === 0) throw new Fault(sent, shown(lines), `a log line that tells all four, ${formOf(name)}`);
+        const others = tracesOf(record, `${other}/health`)[0]?.lines ?? linesOfSuccess(record, other);
+        const isNamed = tellsService(name, own, others, ofPaths);
+        const lacks = own.map((line) => {
           const parts = {
-            'its service': namesService(line, name, own, others),
-            'the status': namesStatus(line, answer?.status ?? 200),
-            'the latency': namesLatency(line),
+            'its service': isNamed(line),
+            'the status': tellsStatus(line, answer?.status ?? 200),
+            'the latency': tellsLatency(line, name === 'b' && path === '/call-echo' ? moving : undefined, places),
           };
           return { line, lacking: Object.entries(parts).flatMap(([part, isThere]) => (isThere ? [] : [part])) };
         });
         const [best] = lacks.sort((x, y) => x.lacking.length - y.lacking.length);
-        if (!best || best.lacking.length === 0) continue;
-        const expected = `a log line that also tells ${best.lacking.join(' and ')}`;
-        throw new Fault(sent, `"${printable(best.line)}"`, expected, adviceFor(best.lacking, name, own, others));
+        if (best!.lacking.length === 0) continue;
+        const expected = `a log line that also tells ${best!.lacking.join(' and ')}`;
+        throw new Fault(sent, `"${printable(best!.line)}"`, expected, adviceFor(best!.lacking, best!.line, name));
       }
+      if (name === 'b') expectOwnStatus(record);
     },
   });
 }
 
-function adviceFor(lacking: string[], name: Name, own: string[], others: string[]): string | undefined {
-  if (!lacking.includes('its service')) return undefined;
-  const isTaken = own.some((line) => namesService(line, name, own, []) && others.length > 0);
-  return isTaken
-    ? "The name in the line is also in the other service's lines: give each service a name of its own."
-    : 'Put a field such as service=service-a into each line; the path of the request does not say who wrote it.';
+function adviceFor(lacking: string[], line: string, name: Name): string {
+  if (lacking.length === 1 && lacking[0] === 'its service')
+    return 'Put a field such as service=service-a into each line, with another name in each service; the path of the request does not say who wrote it.';
+  if (lacking.includes('the latency') && /\d\.\d|\d ?m?s\b/.test(line))
+    return `No number in the line grows with the time that a call takes: read a clock before and after, and write the difference, ${formOf(name)}.`;
+  return `Write a line of the service's own for each request, ${formOf(name)}.`;
 }
 
-/** The service's own lines about a request for `path`. */
+/** Throws when B logs for a call that failed the status of one that succeeded. */
+function expectOwnStatus(record: Recorded) {
+  const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], '/call-echo');
+  for (const { sent, answer, lines } of tracesOf(record, 'gone')) {
+    const own = linesFor(lines, '/call-echo');
+    if (!answer || answer.status === 200 || own.length === 0) continue;
+    const isTold = own.some((line) => tellsStatus(line, answer.status));
+    const isAlways = usual.length > 0 && usual.every((line) => tellsStatusCode(line, answer.status));
+    if (own.some((line) => tellsStatus(line, 200)) && (!isTold || isAlways))
+      throw new Fault(`${sent}, while A is stopped`, shown(own), `a log line with ${answer.status} in it`);
+  }
+}
+
+export const measures = lab({
+  name: "The latency in B's log lines is the time that the request took",
+  needs: ['a', 'b'],
+  why: 'A latency that does not grow when A is slow hides the one thing that it is there to show.',
+  fix: 'Read a monotonic clock when the request arrives and again when its answer is known, and log the difference.',
+  judge(record) {
+    const slow = tracesOf(record, 'slow');
+    const last = slow.at(-1);
+    if (!last) throw new Unjudged('No call succeeded while A was slow.');
+    if (linesFor(last.lines, '/call-echo').length === 0) throw new Unjudged('No line tells any.');
+    if ((last.answer?.ms ?? Infinity) < last.causedMs / 2) throw new Unjudged('B did not wait for A.');
+    if (latencyPlaces(loggedOf(record, 'slow', '/call-echo')).length > 0) return;
+    const own = slow.flatMap(({ lines }) => linesFor(lines, '/call-echo'));
+    if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells any.');
+    const took = slow.map(
+      ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, '/call-echo'))}`,
+    );
+    throw new Fault(
+      `${slow.length} calls, of which A was frozen for a moment in ${slow.filter(({ causedMs }) => causedMs > 0).length}`,
+      took.join(' · '),
+      'a number in the lines that tells how long each took',
+    );
+  },
+});
+
+/** What the lines say about each request for `path`; those with one id are about one request. */
 export const linesFor = (lines: string[], path: string) =>
-  lines.filter((line) => namesEndpoint(line, path) && !isServersOwn(line));
+  apart(requestsIn(lines).filter((line) => namesEndpoint(line, path))).slice(0, MAX_LINES);
 
 export const shown = (lines: string[]) =>
   lines.length === 0
@@ -142,10 +233,15 @@ export const shown = (lines: string[]) =>
         .map((line) => `"${printable(line)}"`)
         .join(' ');
 
-export async function expectSuccess(pair: Pair) {
-  const msg = word();
-  const { sent, answer, received } = await pair.call(msg);
-  if (answer?.status !== 200 || !tells(answer, msg)) {
-    throw new Fault(sent, received, `200 and an answer that holds A's echo of "${msg}"`);
-  }
-}
+/** What the lines of all calls of a state say that those of calls that succeed, or fail in the other way, do not. */
+export const wordsInAll = (record: Recorded, key: 'hang' | 'gone', other: 'hang' | 'gone') =>
+  failureWords(
+    loggedOf(record, key, '/call-echo'),
+    (['slow', other] as const).flatMap((one) => loggedOf(record, one, '/call-echo')),
+  );
+
+/** What the lines of each call of a state say that those of no call of the states `beside` say. */
+export const wordsOfFailure = (record: Recorded, key: 'hang' | 'gone', beside: ('slow' | 'hang' | 'gone')[]) => {
+  const usual = beside.flatMap((other) => loggedOf(record, other, '/call-echo'));
+  return loggedOf(record, key, '/call-echo').map((call) => failureWords([call], usual));
+};

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import { robust, type Check } from './check.ts';
-import { Fault, tells, Unjudged, word, type Exchange, type Pair } from './pair.ts';
+import { word, type Pair } from './pair.ts';
+import { Fault, tells, Unjudged, waitsOf, type Exchange, type Recorded } from './record.ts';
 import { printable } from '../stack/foreign-text.ts';
 import { FAILED, TEXTS } from './robustness.ts';
 
@@ -30,59 +31,90 @@ async function callWith(pair: Pair, behaviour: string): Promise<Exchange> {
   return exchange;
 }
 
-const standsIn = (check: Omit<Check, 'section' | 'needs' | 'isHttp'>): Check =>
-  robust({
+/** A check with the stand-in in A's place; `act` is left out for a B that has not found it. */
+function standsIn<Seen>(
+  check: Omit<Check<Seen>, 'section' | 'needs' | 'isHttp' | 'act' | 'judge'> & {
+    act: (pair: Pair) => Promise<Seen>;
+    judge: (record: Recorded, seen: Seen) => void;
+  },
+): Check {
+  return robust<Seen | undefined>({
     ...check,
     needs: ['a', 'b'],
     isHttp: true,
-    async run(pair) {
-      if (!pair.standIn) throw new Unjudged('B asked nobody in the place of A.');
-      await check.run(pair);
+    act: async (pair) => (pair.standIn ? check.act(pair) : undefined),
+    judge(record, seen) {
+      if (!record.hasFoundStandIn) throw new Unjudged('B asked nobody in the place of A.');
+      check.judge(record, seen!);
     },
   });
+}
 
-const survivesB = standsIn({
+/** A call, and which requests to A it led to. */
+interface Forwarded extends Exchange {
+  targets: string[];
+}
+
+const survivesB = standsIn<(Forwarded & { text: string })[]>({
   name: 'Any text survives the trip through B',
   why: 'Pasted unescaped into a URL, "&" and "#" cut the message short, and the answer is still 200.',
   fix: 'Let the client build the query (params=…, url.QueryEscape, URLSearchParams) instead of pasting strings.',
-  async run(pair) {
+  async act(pair) {
+    const seen = [];
     for (const text of TEXTS) {
       await asked(pair);
-      const { sent, answer, received } = await pair.call(text);
-      const [target] = (await asked(pair)).targets;
+      const exchange = await pair.call(text);
+      seen.push({ ...exchange, text, targets: (await asked(pair)).targets });
+    }
+    return seen;
+  },
+  judge(_record, calls) {
+    for (const { sent, answer, received, text, targets } of calls) {
       if (answer?.status !== 200 || !tells(answer, text)) {
         throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
       }
-      const arrived = target && URL.parse(target, 'http://a')?.searchParams.get('msg');
-      if (arrived !== text)
-        throw new Fault(sent, `a request to A for ${target}`, `A asked for ${JSON.stringify(text)}`);
+      const [target] = targets;
+      if (target && URL.parse(target, 'http://a')?.searchParams.get('msg') === text) continue;
+      throw new Fault(sent, `a request to A for ${target}`, `A asked for ${JSON.stringify(text)}`);
     }
   },
 });
 
-const asksOnce = standsIn({
+interface Attempts {
+  calls: { sent: string; what: string; requests: number }[];
+  /** A call to an A that refuses, of which the system counted more than one attempt. */
+  convicted?: string;
+}
+
+const asksOnce = standsIn<Attempts>({
   name: 'B asks A once for each call',
   why: 'Retries multiply the load on a service exactly when it is in trouble, and the caller retries too.',
   fix: "Turn the client's retries off and take a failure for an answer.",
-  async run(pair) {
+  async act(pair) {
     const behaviours = { echo: 'answers', error500: 'answers 500', hangup: 'hangs up', reset: 'breaks the connection' };
+    const calls = [];
     for (const [behaviour, what] of Object.entries(behaviours)) {
       await asked(pair);
       const { sent } = await callWith(pair, behaviour);
       await sleep(200);
-      const { length } = (await asked(pair)).targets;
-      if (length !== 1) throw new Fault(`${sent}, and A ${what}`, `${length} requests to A`, 'one request to A');
+      calls.push({ sent, what, requests: (await asked(pair)).targets.length });
     }
-    await expectOneAttempt(pair);
+    return { calls, convicted: await attemptsWhenRefused(pair) };
+  },
+  judge(_record, { calls, convicted }) {
+    for (const { sent, what, requests } of calls)
+      if (requests !== 1) throw new Fault(`${sent}, and A ${what}`, `${requests} requests to A`, 'one request to A');
+    if (convicted)
+      throw new Fault(`${convicted}, and A refuses connections`, 'more than one attempt to connect', 'one attempt');
   },
 });
 
 /**
  * A refused connection reaches nobody who could count it; the system counts what it refuses, for all programs at once. One
  * call with no more than one attempt acquits B; calls convict it only when nobody else is refused in as long a time after
- * each of them. An attempt that comes later finds A back.
+ * each of them. An attempt that comes later finds A back. Resolves to the call that convicts B.
  */
-async function expectOneAttempt(pair: Pair) {
+async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
   const allowed = await addressesOfA(pair); // one attempt tries each
   const resets = async () => (await asked(pair)).resets ?? NaN;
   let convicting = 0;
@@ -112,8 +144,7 @@ async function expectOneAttempt(pair: Pair) {
   } finally {
     await control(pair, 'accept');
   }
-  if (convicting < 5) return;
-  throw new Fault(`${last!.sent}, and A refuses connections`, 'more than one attempt to connect', 'one attempt');
+  return convicting < 5 ? undefined : last!.sent;
 }
 
 /** By how many addresses B knows A: with one of them refused, a B that knows another finds A there. */
@@ -127,20 +158,36 @@ async function addressesOfA(pair: Pair): Promise<number> {
   return connections.length > 0 ? pair.standIn!.addresses : 1;
 }
 
-/** What A does, in words, by the stand-in's name for it. */
-function notPassedOn(name: string, why: string, fix: string, behaviours: Record<string, string>, waits?: string) {
-  return standsIn({
+/** A call for each behaviour, until one gets no answer; `waits` is what that shows of B. */
+function notPassedOn(
+  name: string,
+  why: string,
+  fix: string,
+  behaviours: Record<string, string>,
+  waits = 'B has no timeout at all.',
+) {
+  return standsIn<{ calls: (Exchange & { what: string })[]; waits?: string }>({
     name,
     why,
     fix,
-    async run(pair) {
-      if (waits && pair.waits) throw new Unjudged(pair.waits);
+    async act(pair) {
+      const known = waitsOf(pair.record) ?? pair.waits;
+      if (known) return { calls: [], waits: known };
+      const calls = [];
       for (const [behaviour, what] of Object.entries(behaviours)) {
-        const { sent, answer, received } = await callWith(pair, behaviour);
-        if (!answer || !FAILED.includes(answer.status) || answer.ms > pair.limits.answerMs) {
-          if (!answer) pair.waits = waits;
-          throw new Fault(`${sent}, and A ${what}`, received, `503 within ${pair.limits.answerMs / 1000} s`);
-        }
+        calls.push({ ...(await callWith(pair, behaviour)), what });
+        if (!calls.at(-1)!.isLate) continue;
+        pair.waits = waits;
+        break;
+      }
+      return { calls };
+    },
+    judge(record, { calls, waits }) {
+      const { answerMs } = record.limits;
+      if (waits) throw new Unjudged(waitsOf(record) ?? waits);
+      for (const { sent, answer, received, what } of calls) {
+        if (answer && FAILED.includes(answer.status) && answer.ms <= answerMs) continue;
+        throw new Fault(`${sent}, and A ${what}`, received, `503 within ${answerMs / 1000} s`);
       }
     },
   });
@@ -222,13 +269,14 @@ const LEAKS: Record<string, RegExp> = {
     /\[?Errno|\bE(?:CONN|HOST|NOTFOUND|AI_|TIMEDOUT|PIPE)|HTTPConnectionPool|ConnectionPool|Max retries|urlopen error|dial tcp|context deadline exceeded|Client\.Timeout|getaddrinfo|socket hang up|fetch failed|object at 0x|Caused by|Connection aborted|Expecting value|Unexpected (?:token|end of JSON)|(?:java|javax|org|com)\.[a-z]+\.[\w.]*Exception|Response ended prematurely|IncompleteRead|Server Error:|invalid character .* looking for|unexpected EOF|RemoteDisconnected/,
 };
 
-const keepsItToItself = standsIn({
+const keepsItToItself = standsIn<undefined>({
   name: 'No exception text, stack or internal address is in an answer',
   why: 'It tells strangers how the inside is built, and callers begin to depend on the wording of a library.',
   fix: 'Answer with a sentence of your own, and leave the exception to the log.',
-  async run(pair) {
-    if (pair.failures.length === 0) throw new Unjudged('B never answered with a failure.');
-    for (const { sent, answer, received } of pair.failures) {
+  act: async () => undefined,
+  judge({ failures }) {
+    if (failures.length === 0) throw new Unjudged('B never answered with a failure.');
+    for (const { sent, answer, received } of failures) {
       for (const [what, leak] of Object.entries(LEAKS)) {
         const found = leak.exec(answer!.body);
         if (found) throw new Fault(sent, received, `an answer without ${what} (${printable(found[0])})`);

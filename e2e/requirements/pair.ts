@@ -2,76 +2,36 @@ import { randomInt } from 'node:crypto';
 import { connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { printable } from '../stack/foreign-text.ts';
-import { get, type Answer } from '../stack/http.ts';
+import { beginning, printable } from '../stack/foreign-text.ts';
+import { outcomeOf } from '../picture/outcomes.ts';
+import type { State } from '../picture/states.ts';
+import { get } from '../stack/http.ts';
 import type { StandIn, Stack } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
-import { shape, tellsOfFailure } from './log-line.ts';
-
-/** How long what may take, in milliseconds. */
-interface Limits {
-  /** Until B has answered a call while A hangs. */
-  answerMs: number;
-  /** Until B has answered a call while A is gone: a name that no longer resolves can take a resolver long. */
-  goneMs: number;
-  /** Until B answers for its health while calls wait. */
-  healthMs: number;
-  /** Until B answers 200 again once A is back. */
-  recoveryMs: number;
-}
-
-/** What was asked, and what was received: an answer, or the reason why there was none. */
-export interface Exchange {
-  sent: string;
-  answer?: Answer;
-  received: string;
-  /** There was no answer within the time that it had. */
-  isLate?: boolean;
-}
-
-/** A requirement that is not met. `fix` is advice that fits better than the check's own. */
-export class Fault extends Error {
-  readonly sent: string;
-  readonly received: string;
-  readonly expected: string;
-  readonly fix: string | undefined;
-
-  constructor(sent: string, received: string, expected: string, fix?: string) {
-    super(`Sent: ${sent}. Received: ${received}. Expected: ${expected}.`);
-    this.sent = sent;
-    this.received = received;
-    this.expected = expected;
-    this.fix = fix;
-  }
-}
-
-/** Why a check cannot be judged: what it would judge is missing. It counts as not met. */
-export class Unjudged extends Error {}
-
-/** Requests and the log lines that they left behind. */
-interface Trace extends Exchange {
-  lines: string[];
-}
-
-export type Name = 'a' | 'b';
+import { shape } from './log-line.ts';
+import {
+  RECORD_VERSION,
+  tracesOfSuccess,
+  type Exchange,
+  type Limits,
+  type Name,
+  type Recorded,
+  type Trace,
+} from './record.ts';
 
 const LOG_PATIENCE_MS = 2000;
+const FIRST_LOG_PATIENCE_MS = 6000; // what some frameworks keep back their lines for
+const LATE_MS = 1000;
+const MAX_BODY_CHARS = 10_000;
 const QUIET_MS = 1000;
 
-/** A stack under examination: what was asked of it, and what it answered. */
+/** A stack under examination: acts on it, and records what was sent, received and logged. */
 export class Pair {
   readonly stack: Stack;
   readonly limits: Limits;
-  /** Why a service did not start. */
+  readonly record: Recorded;
+  /** Why a service does not run now. */
   readonly problems: { a?: string; b?: string } = {};
-  /** Every call that B answered with a failure. */
-  readonly failures: Exchange[] = [];
-  /** How each service ended when it was told to stop. */
-  readonly ends: { a?: End; b?: End } = {};
-  /** The calls and log lines of a success and a failure, as they really were. */
-  readonly traces: Record<string, Trace> = {};
-  /** A speaks HTTP/2 alone, as gRPC does. */
-  isGrpc = false;
   /** A is stopped, paused or replaced, on purpose. */
   isAAway = false;
   /** Which life B was in before A failed. */
@@ -79,14 +39,35 @@ export class Pair {
   /** What is in the place of A, if anything is; and the same once B has found it. */
   replacement: StandIn | undefined;
   standIn: StandIn | undefined;
-  /** Why B waits without end, once that is known: what would fail for the same reason is not reported again. */
+  /** Why B waits without end, once a call has shown that: further calls would each take all of their time. */
   waits: string | undefined;
+  /** When each service was stopped, in milliseconds since 1970. */
+  readonly stoppedAt: { a?: number; b?: number } = {};
+  /** How long its lines are waited for: the first ones longest, and then as late as those came. */
+  readonly #patienceMs = { a: FIRST_LOG_PATIENCE_MS, b: FIRST_LOG_PATIENCE_MS };
   /** How many lines of each kind a service writes in a second without being asked anything. */
   #noise: Record<Name, Map<string, number>> = { a: new Map(), b: new Map() };
 
   constructor(stack: Stack, limits: Limits) {
     this.stack = stack;
     this.limits = limits;
+    const flags = { isGrpc: false, isTogether: false, hasFoundStandIn: false };
+    this.record = {
+      version: RECORD_VERSION,
+      limits,
+      ...flags,
+      ends: {},
+      traces: {},
+      failures: [],
+      lateMs: {},
+      history: [],
+      typed: { stop: '', start: '' },
+      entries: [],
+    };
+  }
+
+  get isGrpc() {
+    return this.record.isGrpc;
   }
 
   /** Starts a service; why it does not start is kept in `problems`. */
@@ -98,62 +79,136 @@ export class Pair {
       ({ message }: Error) => message,
     );
     if (name === 'a' && (problem || !(await this.ask('a', '/health', 1000)).answer)) {
-      this.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
+      this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
     }
-    if (problem && !(name === 'a' && this.isGrpc)) this.problems[name] = problem;
+    const isGrpcB = name === 'b' && problem && service.url !== '' && (await speaksHttp2(service.url));
+    if (isGrpcB) this.problems.b = 'B speaks HTTP/2 alone, as gRPC does: it must answer over HTTP/1.1.';
+    else if (problem && !(name === 'a' && this.isGrpc)) this.problems[name] = problem;
+    else this.#enter(name, 'running');
   }
 
   /** Stops a service and keeps how it ended. */
   async stop(name: Name) {
     const start = performance.now();
+    const { typed } = this.stack[name];
+    if (name === 'a') this.record.typed = typed;
+    this.#enter(name, 'stopping');
     const code = await this.stack[name].stop();
-    this.ends[name] = { code, ms: performance.now() - start, survivor: this.stack[name].survivor };
+    this.#enter(name, 'stopped');
+    this.stoppedAt[name] = Date.now();
+    this.record.ends[name] = { code, ms: performance.now() - start, survivor: this.stack[name].survivor };
   }
 
   /** One request to a service, never rejected. */
   async ask(name: Name, path: string, timeoutMs = this.limits.answerMs, method = 'GET'): Promise<Exchange> {
     const url = `${this.stack[name].url}${path}`;
-    const sent = `${method} ${url}`;
+    const [sent, at] = [`${method} ${url}`, Date.now()];
     try {
-      const answer = await get(url, {}, { timeoutMs, method });
-      const body = printable(answer.body) || 'an empty body';
-      return { sent, answer, received: `${answer.status} after ${Math.round(answer.ms)} ms: ${body}` };
+      const { status, head, body: text, ms } = await get(url, {}, { timeoutMs, method });
+      const answer = { status, head, body: beginning(text, MAX_BODY_CHARS), ms };
+      const body = printable(text) || 'an empty body';
+      return { sent, at, answer, received: `${answer.status} after ${Math.round(answer.ms)} ms: ${body}` };
     } catch (error) {
       const { name, message } = error as Error;
       if (name !== 'AbortError' && name !== 'TimeoutError') {
-        return { sent, received: `no answer: ${printable(message)}` };
+        return { sent, at, received: `no answer: ${printable(message)}` };
       }
-      return { sent, received: `no answer within ${timeoutMs / 1000} s`, isLate: true };
+      return { sent, at, received: `no answer within ${timeoutMs / 1000} s`, isLate: true };
     }
   }
 
   /** One call through B. */
   async call(msg: string, timeoutMs?: number): Promise<Exchange> {
     const exchange = await this.ask('b', `/call-echo?msg=${encodeURIComponent(msg)}`, timeoutMs);
-    if (exchange.answer && exchange.answer.status >= 500) this.failures.push(exchange);
+    const { answer, at, received } = exchange;
+    if (answer && answer.status >= 500) this.record.failures.push(exchange);
+    const ms = Math.round(10 * (answer?.ms ?? Date.now() - at)) / 10;
+    const reason = /"reason"\s*:\s*"(\w+)"/.exec(answer?.body ?? '')?.[1];
+    const result = answer ? { status: answer.status, ...(reason && { reason }) } : { error: received };
+    const n = this.record.history.filter(({ event }) => event === 'call').length + 1;
+    this.record.history.push({
+      event: 'call',
+      n,
+      id: '',
+      msg,
+      at,
+      ms,
+      outcome: outcomeOf({ status: answer?.status, reason }),
+      ...result,
+    });
     return exchange;
   }
 
-  /** Learns what the services write without being asked anything: such lines are nobody's request. */
+  #enter(service: Name, state: State) {
+    const states = this.record.history.filter((event) => event.event === 'state');
+    if (states.findLast((event) => event.service === service)?.state === state) return;
+    this.record.history.push({ event: 'state', at: Date.now(), service, state });
+  }
+
+  async pause() {
+    await this.stack.a.pause();
+    this.#enter('a', 'paused');
+  }
+
+  async resume() {
+    await this.stack.a.resume();
+    this.#enter('a', 'running');
+  }
+
+  /** Starts A again, which was stopped. Rejects when it does not start. */
+  async startA() {
+    this.#enter('a', 'starting');
+    await this.stack.a.start();
+    this.#enter('a', 'running');
+  }
+
+  /** Puts a server in A's place, whose behaviour can be chosen. */
+  async replaceA(): Promise<StandIn> {
+    this.replacement = await this.stack.replaceA();
+    this.#enter('a', 'replaced');
+    return this.replacement;
+  }
+
+  async putBackA() {
+    await this.replacement?.putBack();
+    this.replacement = undefined;
+    this.#enter('a', 'running');
+  }
+
+  /**
+   * Learns what the services write without being asked anything: such lines are nobody's request. Only those count that come
+   * again and again: one about an earlier request may come late.
+   */
   async listenToSilence() {
     const names = (['a', 'b'] as const).filter((name) => !this.problems[name]);
-    const marks = await Promise.all(names.map((name) => this.stack[name].mark()));
-    await sleep(QUIET_MS);
+    const heard = [await this.#kindsHeard(names), await this.#kindsHeard(names)];
     for (const [index, name] of names.entries()) {
-      for (const line of await this.#lines(name, marks[index]!)) {
-        const kind = shape(line);
-        this.#noise[name].set(kind, (this.#noise[name].get(kind) ?? 0) + 1000 / QUIET_MS);
-      }
+      const [first, second] = heard.map((ofAll) => ofAll[index]!);
+      for (const [kind, count] of first!)
+        this.#noise[name].set(kind, (2 * Math.min(count, second!.get(kind) ?? 0) * 1000) / QUIET_MS);
     }
+  }
+
+  /** How many lines of each kind each of the services writes in half of a silence. */
+  async #kindsHeard(names: Name[]): Promise<Map<string, number>[]> {
+    const marks = await Promise.all(names.map((name) => this.stack[name].mark()));
+    await sleep(QUIET_MS / 2);
+    const lines = await Promise.all(names.map((name, index) => this.#lines(name, marks[index]!)));
+    return lines.map((own) => new Map([...Map.groupBy(own, shape)].map(([kind, { length }]) => [kind, length])));
   }
 
   /**
    * The lines that a service has written since `mark`, without those that it also writes when nobody asks: as soon as
-   * `isEnough`, or after 2 s.
+   * `isEnough`, or after 2 s, or longer for a service whose lines come late.
    */
   async newLines(name: Name, mark: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
+    const start = performance.now();
     const isThere = async () => isEnough(await this.#spoken(name, mark));
-    await tryFor(LOG_PATIENCE_MS, isThere, 50);
+    const hasCome = await tryFor(this.#patienceMs[name], isThere, 50);
+    const ms = performance.now() - start;
+    if (hasCome && ms > LATE_MS) this.record.lateMs[name] = Math.max(ms, this.record.lateMs[name] ?? 0);
+    if (!hasCome || ms < LATE_MS)
+      this.#patienceMs[name] = Math.max(LOG_PATIENCE_MS, 2 * (this.record.lateMs[name] ?? 0));
     await sleep(100); // one that is on its way through the other stream still counts
     return this.#spoken(name, mark);
   }
@@ -168,26 +223,28 @@ export class Pair {
     return (await this.stack[name].logs(mark)).map(stripVTControlCharacters);
   }
 
-  /** What `request` received, with the lines that a service wrote meanwhile and up to 2 s later. */
-  async trace(name: Name, request: () => Promise<Exchange>, isEnough: (lines: string[]) => boolean): Promise<Trace> {
-    const mark = await this.stack[name].mark();
+  /** What `request` received, with the lines that a service wrote meanwhile and up to 2 s later; kept in the record. */
+  async trace(
+    key: string,
+    name: Name,
+    request: () => Promise<Exchange & { msg: string; causedMs?: number }>,
+    isEnough: (lines: string[]) => boolean,
+  ): Promise<Trace> {
+    const other = name === 'a' ? 'b' : 'a';
+    const [mark, ofOther] = [await this.stack[name].mark(), await this.stack[other].mark()];
     const exchange = await request();
-    return { ...exchange, lines: await this.newLines(name, mark, isEnough) };
+    const lines = await this.newLines(name, mark, isEnough);
+    const trace = { causedMs: 0, ...exchange, lines, others: await this.#spoken(other, ofOther) };
+    (this.record.traces[key] ??= []).push(trace);
+    return trace;
   }
 
-  /** Whether a line of B's tells of a failure, judged against the lines of its successes. */
-  tellsOfFailure(line: string): boolean {
-    return tellsOfFailure(line, this.linesOfSuccess('b'));
-  }
-
-  /** All that a service wrote about the requests that were made to it with both up. */
-  linesOfSuccess(name: Name): string[] {
-    return Object.entries(this.traces).flatMap(([key, { lines }]) => (key.startsWith(`${name}/`) ? lines : []));
-  }
+  /** Whether a service gave any answer while both were up. */
+  hasAnswered = (name: Name): boolean => tracesOfSuccess(this.record, name).some(({ answer }) => answer);
 
   /** Starts a service again that no longer answers, after it had answered before. */
   async revive(name: Name) {
-    if (this.problems[name] || (name === 'a' && (this.isAAway || this.isGrpc))) return;
+    if (this.problems[name] || !this.hasAnswered(name) || (name === 'a' && (this.isAAway || this.isGrpc))) return;
     if ((await this.ask(name, '/health', 2000)).answer) return;
     await this.stack[name].kill().catch(() => {});
     await this.start(name);
@@ -207,13 +264,6 @@ export class Pair {
   }
 }
 
-/** The exit code, how long it took, and what went on afterwards. */
-interface End {
-  code: number;
-  ms: number;
-  survivor: string | undefined;
-}
-
 /** Whether a server speaks HTTP/2 from the first byte on. */
 async function speaksHttp2(url: string): Promise<boolean> {
   const session = connect(url);
@@ -229,24 +279,3 @@ async function speaksHttp2(url: string): Promise<boolean> {
 
 /** A text that nobody could have known: letters that make no word. */
 export const word = () => Array.from({ length: 12 }, () => 'bcdfghjklmnpqrstvwxz'[randomInt(20)]).join('');
-
-/** Whether an answer holds a text, in JSON or in plain text. What looks like JSON and is none holds nothing. */
-export function tells({ json, body, headers }: Answer, text: string): boolean {
-  if (holds(json, text)) return true;
-  const isJson = typeof json === 'object' || /json/i.test(String(headers['content-type'])) || /^\s*[{[]/.test(body);
-  return !isJson && body.includes(text);
-}
-
-/** Whether a JSON value holds a text anywhere: as a value, in one, or in JSON that is the text of one. */
-function holds(json: unknown, text: string): boolean {
-  if (typeof json === 'string') {
-    if (json.includes(text)) return true;
-    try {
-      const inner: unknown = JSON.parse(json);
-      return typeof inner === 'object' && holds(inner, text);
-    } catch {
-      return false;
-    }
-  }
-  return typeof json === 'object' && json !== null && Object.values(json).some((value) => holds(value, text));
-}

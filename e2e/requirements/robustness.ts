@@ -4,9 +4,20 @@ import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { robust, type Check } from './check.ts';
-import { linesFor, shown, traceFailure } from './logging.ts';
-import { blamesConnection, blamesRefusal, blamesTimeout, namesStatus, namesStatusCode } from './log-line.ts';
-import { Fault, tells, Unjudged, word, type Exchange } from './pair.ts';
+import { linesFor, shown, traceFailures, wordsInAll, wordsOfFailure } from './logging.ts';
+import { blamesConnection, blamesTimeout, tellsStatus, tellsStatusCode } from './log-line.ts';
+import { word, type Pair } from './pair.ts';
+import {
+  Fault,
+  tells,
+  tellsOfFailure,
+  tracesOf,
+  Unjudged,
+  waitsOf,
+  type Exchange,
+  type Name,
+  type Trace,
+} from './record.ts';
 import { printable } from '../stack/foreign-text.ts';
 
 export const TEXTS = [
@@ -17,15 +28,19 @@ export const TEXTS = [
 /** Statuses with which B may say that A failed. The lab wants 503; 502 and 504 say the same of a wrong or late answer. */
 export const FAILED = [502, 503, 504];
 
-const survivesA = robust({
+const survivesA = robust<(Exchange & { text: string })[]>({
   name: 'A echoes any text as it was',
   needs: ['a'],
   isHttp: true,
   why: 'A message is data: whatever is in it must neither change the answer nor break it.',
   fix: "Take msg from the framework's decoded query, and make the answer with its JSON library.",
-  async run(pair) {
-    for (const text of TEXTS) {
-      const { sent, answer, received } = await pair.ask('a', `/echo?msg=${encodeURIComponent(text)}`);
+  async act(pair) {
+    const seen = [];
+    for (const text of TEXTS) seen.push({ ...(await pair.ask('a', `/echo?msg=${encodeURIComponent(text)}`)), text });
+    return seen;
+  },
+  judge(_record, calls) {
+    for (const { sent, answer, received, text } of calls) {
       if (answer?.status !== 200 || !tells(answer, text)) {
         throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
       }
@@ -45,41 +60,51 @@ const ODD_TARGETS = [
   `?msg=${'x'.repeat(6000)}`,
 ];
 
-const takesOddInput = robust({
+interface OddInput {
+  calls: Exchange[];
+  health: Exchange;
+  lines: string[];
+}
+
+const FORGED = 'status=200 latency_ms=1 forged=yes';
+
+const CRASHED =
+  'The request ended the whole process: catch what reading it throws, such as the parsing of its address, and answer 400.';
+
+const takesOddInput = robust<Record<Name, OddInput>>({
   name: 'Odd and hostile input is answered, and breaks nothing',
   needs: ['a', 'b'],
   isHttp: true,
   why: 'Anybody can send anything: a request that is not understood must not become a crash, a 500 or a forged log line.',
   fix: 'Give a missing msg a default or answer 400, catch what parsing throws, and escape line ends in the log.',
-  async run(pair) {
-    for (const [name, path] of [
-      ['a', '/echo'],
-      ['b', '/call-echo'],
-    ] as const) {
-      const mark = await pair.stack[name].mark();
-      const targets = [...ODD_TARGETS.map((query) => path + query), '/no/such/path', '//', '/%2e%2e/etc/passwd'];
-      for (const target of targets) {
-        const { sent, answer, received } = await pair.ask(name, target);
-        if (!answer || answer.status === 500) throw new Fault(printable(sent), received, 'an answer other than 500');
-      }
-      const { sent, answer, received } = await pair.ask(name, path, undefined, 'DELETE');
-      if (!answer || answer.status === 500) throw new Fault(sent, received, 'an answer other than 500');
-
-      const forged = 'status=200 latency_ms=1 forged=yes';
-      await pair.ask(name, `${path}?msg=${encodeURIComponent(`x\r\n${forged}`)}`);
-      await speak(pair.stack[name].url, 'NONSENSE\r\n\r\n');
-      await speak(pair.stack[name].url, `GET ${path} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
-
-      const health = await pair.ask(name, '/health');
-      const before = pair.traces[`${name}/health`]?.answer?.status ?? 200;
+  act: async (pair) => ({ a: await sendOddInput(pair, 'a', '/echo'), b: await sendOddInput(pair, 'b', '/call-echo') }),
+  judge(record, seen) {
+    for (const name of ['a', 'b'] as const) {
+      const { calls, health, lines } = seen[name];
+      for (const { sent, answer, received } of calls)
+        if (!answer || answer.status === 500)
+          throw new Fault(printable(sent), received, 'an answer other than 500', health.answer ? undefined : CRASHED);
+      const before = tracesOf(record, `${name}/health`)[0]?.answer?.status ?? 200;
       if (health.answer?.status !== before)
         throw new Fault(`${health.sent}, after odd input`, health.received, `${before}`);
-      const lines = await pair.newLines(name, mark, () => true);
-      const forgery = lines.find((line) => line.trimStart().startsWith(forged));
+      const forgery = lines.find((line) => line.trimStart().startsWith(FORGED));
       if (forgery) throw new Fault(`a msg with a line end`, `a log line of its own: "${forgery}"`, 'one line, escaped');
     }
   },
 });
+
+async function sendOddInput(pair: Pair, name: Name, path: string): Promise<OddInput> {
+  const mark = await pair.stack[name].mark();
+  const targets = [...ODD_TARGETS.map((query) => path + query), '/no/such/path', '//', '/%2e%2e/etc/passwd'];
+  const calls = [];
+  for (const target of targets) calls.push(await pair.ask(name, target));
+  calls.push(await pair.ask(name, path, undefined, 'DELETE'));
+  await pair.ask(name, `${path}?msg=${encodeURIComponent(`x\r\n${FORGED}`)}`);
+  await speak(pair.stack[name].url, 'NONSENSE\r\n\r\n');
+  await speak(pair.stack[name].url, `GET ${path} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
+  const health = await pair.ask(name, '/health');
+  return { calls, health, lines: await pair.newLines(name, mark, () => true) };
+}
 
 /** Sends bytes that need not be HTTP, and waits a little for an answer or the end. */
 async function speak(url: string, text: string) {
@@ -90,7 +115,7 @@ async function speak(url: string, text: string) {
   socket.destroy();
 }
 
-function logsTheNumber(name: 'a' | 'b'): Check {
+function logsTheNumber(name: Name): Check {
   const service = name.toUpperCase();
   return robust({
     name: `${service}'s log lines tell the HTTP status code`,
@@ -98,14 +123,14 @@ function logsTheNumber(name: 'a' | 'b'): Check {
     isHttp: name === 'a',
     why: 'A word such as "ok" cannot tell a 503 from a 500 or a 404; the number can, and every tool counts by it.',
     fix: "Log the response's status code as a number, read from the response itself.",
-    async run(pair) {
+    judge(record) {
       const path = name === 'a' ? '/echo' : '/call-echo';
-      const { sent, answer, lines } = pair.traces[name + path]!;
+      const { sent, answer, lines } = tracesOf(record, name + path)[0]!;
       const own = linesFor(lines, path);
-      if (!answer || !own.some((line) => namesStatus(line, answer.status))) {
+      if (!answer || !own.some((line) => tellsStatus(line, answer.status))) {
         throw new Unjudged('No line tells any status.');
       }
-      if (!own.some((line) => namesStatusCode(line, answer.status))) {
+      if (!own.some((line) => tellsStatusCode(line, answer.status))) {
         throw new Fault(sent, shown(own), `a log line with ${answer.status} in it`);
       }
     },
@@ -114,22 +139,26 @@ function logsTheNumber(name: 'a' | 'b'): Check {
 
 const CALLS = 20;
 
-const staysQuick = robust({
+const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
   name: `${CALLS} calls at once while A hangs are all answered, and /health stays quick`,
   needs: ['a', 'b'],
   why: 'Calls that wait one after the other make every caller wait for all others, and health checks with them.',
   fix: 'Serve requests in parallel: threads (ThreadingHTTPServer, gunicorn --threads), goroutines or async calls.',
-  async run(pair) {
-    if (pair.traces.hang?.isLate) throw new Unjudged('B has no timeout at all.');
-    const { answerMs, healthMs } = pair.limits;
+  async act(pair) {
+    if (waitsOf(pair.record)) return;
     const calls = Array.from({ length: CALLS }, () => pair.call(word()));
     await sleep(100);
     const health = await pair.ask('b', '/health');
-    const exchanges = await Promise.all(calls);
+    return { calls: await Promise.all(calls), health };
+  },
+  judge(record, seen) {
+    if (!seen) throw new Unjudged(waitsOf(record)!);
+    const { calls, health } = seen;
+    const { answerMs, healthMs } = record.limits;
     if (health.answer?.status !== 200 || health.answer.ms > healthMs) {
       throw new Fault(`${health.sent}, while ${CALLS} calls wait`, health.received, `200 within ${healthMs / 1000} s`);
     }
-    const lost = exchanges.find(({ answer }) => !answer || !FAILED.includes(answer.status) || answer.ms > answerMs);
+    const lost = calls.find(({ answer }) => !answer || !FAILED.includes(answer.status) || answer.ms > answerMs);
     if (lost) throw new Fault(`${lost.sent}, ${CALLS} times at once`, lost.received, `503 within ${answerMs / 1000} s`);
   },
 });
@@ -139,49 +168,62 @@ const namesTheTimeout = robust({
   needs: ['a', 'b'],
   why: 'A hanging service and a missing one are fixed differently, and at night the log is all there is to tell them apart.',
   fix: "Catch the client's timeout apart from its connection errors, and log which of them it was.",
-  async run(pair) {
-    const { sent, answer, lines } = pair.traces.hang!;
-    if (!answer) throw new Unjudged('B did not answer while A hung.');
-    const own = lines.filter((line) => pair.tellsOfFailure(line));
-    if (!blamesTimeout(own) || blamesRefusal(own)) {
-      throw new Fault(
-        `${sent}, while A is frozen`,
-        shown(lines),
-        'a log line that names a timeout, and no other failure',
-      );
-    }
+  judge(record) {
+    const last = tracesOf(record, 'hang').at(-1)!;
+    if (!last.answer) throw new Unjudged('B did not answer while A hung.');
+    if (wordsOfFailure(record, 'hang', ['slow', 'gone']).some(blamesTimeout)) return;
+    const told = wordsOfFailure(record, 'hang', ['slow']);
+    if (told.some((words) => blamesTimeout(words) && !blamesConnection(words))) return;
+    const [own, other] = [wordsInAll(record, 'hang', 'gone'), wordsInAll(record, 'gone', 'hang')];
+    // In any language: each failure has a word that the other has not.
+    if (own.length > 0 && other.length > 0 && !blamesConnection(own) && !blamesTimeout(other)) return;
+    throw new Fault(
+      `${last.sent}, while A is frozen`,
+      shown(last.lines),
+      'a log line that names a timeout, and no other failure',
+    );
   },
 });
+
+/** A name that is gone can take the resolver until B's timeout, and any call can be late on a busy machine. */
+const isSlow = ({ answer }: Trace) => answer !== undefined && answer.ms > 500;
 
 const namesTheConnection = robust({
   name: 'The log calls a failed connection a failed connection',
   needs: ['a', 'b'],
   why: namesTheTimeout.why,
   fix: namesTheTimeout.fix,
-  async run(pair) {
-    // A name that is gone can take the resolver until B's timeout, and any call can be late on a busy machine.
-    const isLate = ({ answer }: Exchange) => answer !== undefined && answer.ms > 500;
-    for (let time = 0; time < 3 && isLate(pair.traces.gone!); time++) await traceFailure(pair, 'gone');
-    const { sent, answer, lines } = pair.traces.gone!;
-    if (!answer) throw new Unjudged('B did not answer while A was stopped.');
-    const own = lines.filter((line) => pair.tellsOfFailure(line));
-    if (own.length === 0) throw new Unjudged('B logged nothing about it.');
-    const wasLate = isLate(pair.traces.gone!);
-    if (!blamesConnection(own) && !(wasLate && blamesTimeout(own))) {
-      throw new Fault(`${sent}, while A is stopped`, shown(lines), 'a log line that names the failed connection');
-    }
+  async act(pair) {
+    if (tracesOf(pair.record, 'gone').every(isSlow)) await traceFailures(pair, 'gone');
+  },
+  judge(record) {
+    const traces = tracesOf(record, 'gone');
+    if (traces.some(({ answer }) => !answer)) throw new Unjudged('B did not answer while A was stopped.');
+    if (!tellsOfFailure(record, 'gone')) throw new Unjudged('B logged nothing about it.');
+    if (traces.every(isSlow)) return;
+    const told = wordsOfFailure(record, 'gone', ['slow']);
+    if (wordsOfFailure(record, 'gone', ['slow', 'hang']).some((words) => words.length > 0)) return;
+    // With the same words for both, one of the two has the wrong ones; where neither has a name, the other check says so.
+    if (told.some((words) => blamesConnection(words) && !blamesTimeout(words))) return;
+    if (!told.some(blamesTimeout)) throw new Unjudged('The log has one name for all failures.');
+    const { sent, lines } = traces.at(-1)!;
+    throw new Fault(
+      `${sent}, while A is stopped`,
+      shown(lines),
+      'a log line that tells this failure from a timeout, by the error of the connection',
+    );
   },
 });
 
-function stopsCleanly(name: 'a' | 'b'): Check {
+function stopsCleanly(name: Name): Check {
   const service = name.toUpperCase();
   return robust({
     name: `${service} ends by itself when told to (SIGTERM)`,
     needs: [name],
     why: 'What does not end is killed after 10 s, with the requests that it was answering: every deployment is slow and loses some.',
     fix: 'Handle SIGTERM, and in a container start the program itself (CMD ["python", "app.py"]) or with init: true.',
-    async run(pair) {
-      const end = pair.ends[name];
+    judge({ ends }) {
+      const end = ends[name];
       if (!end) throw new Unjudged(`${service} was not stopped.`);
       const { code, ms, survivor } = end;
       if (survivor)

@@ -2,8 +2,9 @@ import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
-import { traceFailure, traceSuccess } from './logging.ts';
-import { tells, word, type Pair } from './pair.ts';
+import { traceFailures, traceSuccess } from './logging.ts';
+import { word, type Pair } from './pair.ts';
+import { tells } from './record.ts';
 import * as misbehaviour from './misbehaviour.ts';
 import * as robustness from './robustness.ts';
 
@@ -23,15 +24,15 @@ export const whenAHangs: Situation = {
   needs: ['a', 'b'],
   async enter(pair) {
     pair.lifeBefore = await pair.stack.b.life();
-    await pair.stack.a.pause();
-    await traceFailure(pair, 'hang');
+    await pair.pause();
+    await traceFailures(pair, 'hang');
   },
   checks: [...lab.whenAHangs, ...robustness.whenAHangs, ...lab.onceAGoesOn],
   leave: goOn,
 };
 
 async function goOn(pair: Pair) {
-  await pair.stack.a.resume().catch(() => {}); // it goes on already
+  await pair.resume().catch(() => {}); // it goes on already
   await pair.restore();
 }
 
@@ -41,7 +42,7 @@ export const whenAIsStopped: Situation = {
   async enter(pair) {
     pair.lifeBefore = await pair.stack.b.life();
     await pair.stop('a');
-    await traceFailure(pair, 'gone');
+    await traceFailures(pair, 'gone');
   },
   checks: [...lab.whenAIsStopped, ...robustness.whenAIsStopped, ...lab.onceAIsStarted],
   leave: (pair) => pair.restore(),
@@ -62,7 +63,7 @@ export const whenAIsReplaced: Situation = {
   async enter(pair) {
     const sample = await echoOfA(pair);
     pair.isAAway = true;
-    const standIn = (pair.replacement = await pair.stack.replaceA());
+    const standIn = await pair.replaceA();
     if (sample) await get(`${standIn.url}/speak?${new URLSearchParams(sample)}`);
     const { goneMs, recoveryMs } = pair.limits;
     const isFound = async () => {
@@ -70,13 +71,14 @@ export const whenAIsReplaced: Situation = {
       return (await get(`${standIn.url}/asked`)).json.targets.length > 0 && standIn;
     };
     // A Java client remembers where a name led for 30 s. Of a B that never asks the stand-in, nothing more is checked.
-    pair.standIn = await tryFor(goneMs + recoveryMs, isFound, 500);
+    const patienceMs = pair.hasAnswered('b') ? goneMs + recoveryMs : recoveryMs;
+    pair.standIn = (await tryFor(patienceMs, isFound, 500)) || undefined;
+    pair.record.hasFoundStandIn = pair.standIn !== undefined;
   },
   checks: [...lab.whenAIsReplaced, ...misbehaviour.whenAIsReplaced],
   async leave(pair) {
     pair.standIn = undefined;
-    await pair.replacement?.putBack();
-    pair.replacement = undefined;
+    await pair.putBackA();
     await pair.restore();
   },
 };
@@ -86,7 +88,7 @@ async function echoOfA(pair: Pair) {
   const msg = word();
   const { answer } = await pair.ask('a', `/echo?msg=${msg}`);
   if (answer?.status !== 200 || !tells(answer, msg) || answer.body.length > MAX_SAMPLE_CHARS) return undefined;
-  return { msg, body: answer.body, type: String(answer.headers['content-type'] ?? 'text/plain') };
+  return { msg, body: answer.body, type: /^content-type: *(.*)$/im.exec(answer.head)?.[1] ?? 'text/plain' };
 }
 
 export const givenOddInput: Situation = {
@@ -102,7 +104,7 @@ export const whenAHangsUnderLoad: Situation = {
   needs: ['a', 'b'],
   async enter(pair) {
     pair.isAAway = true;
-    await pair.stack.a.pause();
+    await pair.pause();
   },
   checks: robustness.whenAHangsUnderLoad,
   leave: goOn,

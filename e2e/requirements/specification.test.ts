@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { startContainers } from '../stack/docker/containers.ts';
-import type { Check } from './check.ts';
-import { traceFailure } from './logging.ts';
+import type { Situation } from './check.ts';
+import { actOn } from './examine.ts';
+import { traceFailures } from './logging.ts';
 import { Pair } from './pair.ts';
 import {
   givenOddInput,
@@ -97,8 +98,14 @@ function specification(startStack: () => Promise<Stack>) {
   const recovered = async () => (await call('back?')).status === 200;
 
   /** What the grade asks of anybody's pair. Some of these checks change the situation, in their order: they go last. */
-  const itMeets = (checks: Check[]) => {
-    for (const check of checks) it(check.name, () => check.run(pair));
+  const itMeets = (situation: Situation, checks = situation.checks) => {
+    for (const check of checks) {
+      it(check.name, async () => {
+        const { obstacle, error, seen } = await actOn(check, pair, situation);
+        expect({ obstacle, error }).to.deep.equal({ obstacle: undefined, error: undefined });
+        check.judge(pair.record, seen, check.statuses ?? []);
+      });
+    }
   };
 
   describe('with both up', () => {
@@ -129,7 +136,7 @@ function specification(startStack: () => Promise<Stack>) {
       expect(inB[0]!.upstream_latency_ms).to.be.at.most(inB[0]!.latency_ms);
     });
 
-    itMeets(withBothUp.checks);
+    itMeets(withBothUp);
   });
 
   for (const time of ['once', 'a second time']) {
@@ -138,8 +145,8 @@ function specification(startStack: () => Promise<Stack>) {
       after(() => whenAIsStopped.leave(pair));
 
       it('answers 503 with the reason, by the deadline, and logs why', expectFailureByDeadline);
-      it('ended with exit code 0', () => expect(pair.ends.a!.code).to.equal(0));
-      itMeets(whenAIsStopped.checks);
+      it('ended with exit code 0', () => expect(pair.record.ends.a!.code).to.equal(0));
+      itMeets(whenAIsStopped);
     });
   }
 
@@ -147,12 +154,15 @@ function specification(startStack: () => Promise<Stack>) {
     before(async () => {
       pair.lifeBefore = await stack.b.life();
       await stack.a.kill();
-      await traceFailure(pair, 'gone');
+      await traceFailures(pair, 'gone');
     });
     after(() => whenAIsStopped.leave(pair));
 
     it('answers 503 with the reason, by the deadline, and logs why', expectFailureByDeadline);
-    itMeets(whenAIsStopped.checks.filter(({ section }) => section === 'lab'));
+    itMeets(
+      whenAIsStopped,
+      whenAIsStopped.checks.filter(({ section }) => section === 'lab'),
+    );
   });
 
   describe('when A hangs', () => {
@@ -163,22 +173,22 @@ function specification(startStack: () => Promise<Stack>) {
       expect(await expectFailure('timeout')).to.be.within(DEADLINE_MS - 10, DEADLINE_MS + LATE_MS);
     });
 
-    itMeets(whenAHangs.checks);
+    itMeets(whenAHangs);
   });
 
   describe('when A is replaced by one that misbehaves', () => {
     before(() => whenAIsReplaced.enter(pair));
     after(() => whenAIsReplaced.leave(pair));
 
-    itMeets(whenAIsReplaced.checks);
+    itMeets(whenAIsReplaced);
   });
 
   describe('when B is stopped', () => {
     before(() => whenBIsStopped.enter(pair));
     after(() => whenBIsStopped.leave(pair));
 
-    it('ended with exit code 0', () => expect(pair.ends.b!.code).to.equal(0));
-    itMeets(whenBIsStopped.checks);
+    it('ended with exit code 0', () => expect(pair.record.ends.b!.code).to.equal(0));
+    itMeets(whenBIsStopped);
   });
 
   for (const situation of [givenOddInput, whenAHangsUnderLoad]) {
@@ -186,7 +196,7 @@ function specification(startStack: () => Promise<Stack>) {
       before(() => situation.enter(pair));
       after(() => situation.leave(pair));
 
-      itMeets(situation.checks);
+      itMeets(situation);
     });
   }
 

@@ -6,6 +6,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 export interface Answer {
   status: number;
   headers: NodeJS.Dict<string | string[]>;
+  /** The status line and the headers as they came, a line each. */
+  head: string;
   body: string;
   /** The body as JSON; undefined when it is not. */
   json: any;
@@ -33,7 +35,8 @@ export async function get(
   }
   const body = Buffer.concat(chunks).toString();
   const ms = performance.now() - start;
-  return { status: response!.statusCode!, headers: response!.headers, body, json: parse(body), ms };
+  const { statusCode, headers: received } = response!;
+  return { status: statusCode!, headers: received, head: headOf(response!), body, json: parse(body), ms };
 }
 
 function parse(body: string): unknown {
@@ -42,4 +45,9 @@ function parse(body: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function headOf({ httpVersion, statusCode, statusMessage, rawHeaders }: IncomingMessage): string {
+  const fields = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? `${name}: ${rawHeaders[index + 1]}` : []));
+  return [`HTTP/${httpVersion} ${statusCode} ${statusMessage}`, ...fields].join('\n');
 }

@@ -1,4 +1,4 @@
-import type { Result } from '../grade.ts';
+import type { Result } from '../judge.ts';
 import type { Report } from '../report/report.ts';
 import { createHash } from 'node:crypto';
 import { parse, type CsvError } from 'csv-parse/sync';

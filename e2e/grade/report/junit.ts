@@ -1,4 +1,4 @@
-import type { Result } from '../grade.ts';
+import type { Result } from '../judge.ts';
 import { markup } from './markup.ts';
 import type { Report } from './report.ts';
 import { SECTIONS } from './rubric.ts';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { printable } from '../../stack/foreign-text.ts';
 import { classPage, notGradedPage } from '../class/class-page.ts';
 import type { Row } from '../class/class-file.ts';
-import type { Result } from '../grade.ts';
+import type { Result } from '../judge.ts';
 import { gradescope } from './gradescope.ts';
 import { gradesCsv } from '../class/grades-csv.ts';
 import { junit } from './junit.ts';
@@ -55,14 +55,26 @@ const hostile = reportOf(
     name: text,
     pair: { a: text, b: text, 'a-dir': text },
     sources: { hash: 'abc', files: 2, bytes: 3, commit: 'def' },
-    proof: {
-      steps: [
-        {
-          title: 'With both up',
-          typed: [{ command: 'curl -i x', output: text, logs: { by: 'time', a: HOSTILE, b: HOSTILE } }],
-        },
+    record: {
+      ...{
+        version: 1,
+        isGrpc: false,
+        isTogether: false,
+        hasFoundStandIn: false,
+        ends: {},
+        failures: [],
+        lateMs: {},
+        entries: [],
+      },
+      limits: { answerMs: 1, goneMs: 1, healthMs: 1, recoveryMs: 1 },
+      typed: { stop: text, start: text },
+      traces: {
+        slow: [{ sent: 'GET x', at: 1, received: text, lines: HOSTILE, others: HOSTILE, msg: text, causedMs: 0 }],
+      },
+      history: [
+        { event: 'state', at: 1, service: 'a', state: 'running' },
+        { event: 'call', n: 1, id: '', msg: text, at: 2, ms: 3, outcome: 'none', error: text },
       ],
-      picture: { svg: '<svg xmlns="http://www.w3.org/2000/svg"><desc>A "story"</desc></svg>' },
     },
   },
 );
@@ -86,9 +98,11 @@ describe('A proof in Markdown', () => {
     const plain = outside.filter((line) => !line.startsWith('|'));
     expect(plain.filter(Boolean)).to.deep.equal([
       '# Proof',
-      '## With both up',
-      "B's log, by the time of the call:",
-      "A's log, by the time of the call:",
+      '## With both services up',
+      "B's log meanwhile:",
+      "A's log meanwhile:",
+      '## With A stopped',
+      '## With A started again, and B as it was',
       '## B during an outage of A',
       '![How B answers while A fails](the%20proof.svg)',
     ]);
@@ -151,11 +165,6 @@ describe('A page', () => {
       expect(page).not.to.match(/(?:src|href)="(?!data:|students\/)/);
     });
   }
-
-  it('of a class counts what is wrong most, and how many are still to come', () => {
-    expect(pages.class).to.match(/3 students: 0 meet .*, 1 do not, 1 could not be graded, 1 are still to come/);
-    expect(pages.class).to.match(/What the class gets wrong most[^]*<td class="number">1 of 1<\/td>/);
-  });
 });
 
 describe('The terminal', () => {

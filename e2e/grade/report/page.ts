@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Typed } from '../evidence.ts';
-import type { Result } from '../grade.ts';
+import { evidenceIn, pictureOf, type Typed } from '../evidence.ts';
+import type { Recorded } from '../../requirements/record.ts';
+import type { Result } from '../judge.ts';
 import { Markup, markup } from './markup.ts';
-import { FOUND_BY, logLines, outputLines } from './proof.ts';
+import { logLines, outputLines } from './proof.ts';
 import { facts, type Report } from './report.ts';
 import { SECTIONS } from './rubric.ts';
 
@@ -19,7 +20,7 @@ a { color: var(--link) }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .4rem .7rem; text-align: start; vertical-align: top }
 table.facts { width: auto } table.facts th { font-weight: 400; color: var(--quiet); padding-inline-start: 0 }
-td, dd { overflow-wrap: anywhere }
+td, dd { overflow-wrap: anywhere } .wide td { overflow-wrap: break-word }
 td.number, th.number { text-align: end; font-variant-numeric: tabular-nums; white-space: nowrap }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto;
   font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
@@ -33,7 +34,9 @@ img { max-width: 100%; height: auto }
 th button { all: unset; cursor: pointer; font-weight: 600 } th button:focus-visible { outline: 2px solid var(--link) }
 th button::after { content: ' ↕'; color: var(--quiet) }
 th[aria-sort=ascending] button::after { content: ' ↑' } th[aria-sort=descending] button::after { content: ' ↓' }
-@media (max-width: 40rem) { dl { margin-left: 0; grid-template-columns: 1fr } }
+@media (max-width: 40rem) { dl { margin-left: 0; grid-template-columns: 1fr }
+  .grades tr, .grades thead { display: block } .grades :is(td, th) { display: inline-block; border: 0; padding: .1rem .8rem .1rem 0 }
+  .grades tr { border-bottom: 1px solid var(--line); padding: .4rem 0 } .grades td.number::before { content: attr(data-name) ' ' } }
 `;
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -68,9 +71,9 @@ ${body}${script && [new Markup('<script>'), new Markup(script), new Markup('</sc
 `.text;
 }
 
-/** The grade of one pair, with its proof where there is one. */
-export function pairPage(report: Report): string {
-  const { name, proof, reason } = report;
+/** The grade of one pair, with its proof where there is one; `notes` stand before the checks. */
+export function pairPage(report: Report, notes?: Markup): string {
+  const { name, record, reason } = report;
   const rows = facts(report).map(([label, fact]) => markup`<tr><th scope="row">${label}</th><td>${fact}</td></tr>\n`);
   return page(
     name ? `Grade of ${name}` : 'Grade of a pair',
@@ -78,12 +81,12 @@ export function pairPage(report: Report): string {
 <h1>${name ? `Grade of ${name}` : 'Grade of a pair'}</h1>
 <table class="facts"><tbody>
 ${rows}</tbody></table>
-${
-  reason
-    ? markup`<p><span class="none">not graded</span> ${reason}</p>
+${notes}${
+      reason
+        ? markup`<p><span class="none">not graded</span> ${reason}</p>
 `
-    : checks(report.results)
-}${proof && shownProof(proof)}</main>`,
+        : checks(report.results)
+    }${record && shownProof(record)}</main>`,
   );
 }
 
@@ -113,22 +116,16 @@ function checkItem({ name, verdict, because, sent, received, expected, why, fix 
 `;
 }
 
-function shownProof({ steps, picture }: NonNullable<Report['proof']>): Markup {
+function shownProof(record: Recorded): Markup {
+  const picture = pictureOf(record);
   return markup`<h2>Proof</h2>
-${
-  typeof steps === 'string'
-    ? markup`<p>${steps}</p>`
-    : steps.map(({ title, typed }) => markup`<h3>${title}</h3>\n${typed.map(shownCommand)}`)
-}
-<h2>B during an outage of A</h2>
-${typeof picture === 'string' ? markup`<p>${picture}</p>` : image(picture.svg)}
-`;
+${evidenceIn(record).map(({ title, typed }) => markup`<h3>${title}</h3>\n${typed.map(shownCommand)}`)}
+${picture && markup`<h2>B during an outage of A</h2>\n${image(picture)}\n`}`;
 }
 
 function shownCommand(typed: Typed): Markup {
   const logs = logLines(typed).map(
-    ([service, lines]) =>
-      markup`<p class="quiet">${service}'s log, ${FOUND_BY[typed.logs!.by]}:</p>\n<pre>${lines.join('\n')}</pre>\n`,
+    ([service, lines]) => markup`<p class="quiet">${service}'s log meanwhile:</p>\n<pre>${lines.join('\n')}</pre>\n`,
   );
   return markup`<pre>${[`$ ${typed.command}`, ...outputLines(typed)].join('\n')}</pre>\n${logs}`;
 }

@@ -1,18 +1,14 @@
 import { block, inline } from '../../docs/markdown.ts';
 import { shortened } from '../../stack/foreign-text.ts';
-import type { Typed } from '../evidence.ts';
+import { evidenceIn, pictureOf, type Typed } from '../evidence.ts';
 import { facts, type Report } from './report.ts';
 
 const MAX_OUTPUT_LINES = 60;
 const MAX_LOG_LINES = 40;
 
-/** How lines were found to belong to a call. */
-export const FOUND_BY = { id: 'by the id of the request', time: 'by the time of the call' };
-
 /** The proof that the lab asks for, in Markdown. `pictureFile` is where its picture lies, as seen from the Markdown's file. */
 export function proofInMarkdown(report: Report, pictureFile: string): string {
-  const nothing = report.reason ?? 'Nothing was run.';
-  const { steps, picture } = report.proof ?? { steps: nothing, picture: nothing };
+  const { reason = 'Nothing was run.', record } = report;
   const rows = facts(report).map(([label, fact]) => `| ${label} | ${inline(fact)} |`);
   return [
     '# Proof',
@@ -21,22 +17,20 @@ export function proofInMarkdown(report: Report, pictureFile: string): string {
     '| --- | --- |',
     ...rows,
     '',
-    ...(typeof steps === 'string'
-      ? [block('text', [steps]), '']
-      : steps.flatMap(({ title, typed }) => [`## ${title}`, '', ...typed.flatMap(transcript)])),
-    '## B during an outage of A',
-    '',
-    ...(typeof picture === 'string'
-      ? [block('text', [picture]), '']
-      : [`![How B answers while A fails](${encodeURI(pictureFile)})`, '']),
+    ...(record
+      ? evidenceIn(record).flatMap(({ title, typed }) => [`## ${title}`, '', ...typed.flatMap(transcript)])
+      : [block('text', [reason]), '']),
+    ...(record && pictureOf(record)
+      ? ['## B during an outage of A', '', `![How B answers while A fails](${encodeURI(pictureFile)})`, '']
+      : []),
   ].join('\n');
 }
 
 function transcript(typed: Typed): string[] {
-  const { command, logs } = typed;
+  const { command } = typed;
   const parts = [block('console', [`$ ${command}`, ...outputLines(typed)]), ''];
   for (const [service, lines] of logLines(typed)) {
-    parts.push(`${service}'s log, ${FOUND_BY[logs!.by]}:`, '', block('text', lines), '');
+    parts.push(`${service}'s log meanwhile:`, '', block('text', lines), '');
   }
   return parts;
 }

@@ -1,6 +1,8 @@
+import { readFile, stat } from 'node:fs/promises';
+import { Unusable } from '../../stack/command.ts';
 import { duration } from '../../stack/duration.ts';
-import type { Stage } from '../evidence.ts';
-import { score, type Result, type Score } from '../grade.ts';
+import { score, type Result, type Score } from '../judge.ts';
+import type { Recorded } from '../../requirements/record.ts';
 import type { Sources } from '../../pairs/sources.ts';
 
 /** All that is known about the grade of one pair: what `--json` writes, and what every other output is made of. */
@@ -18,15 +20,26 @@ export interface Report {
   reason?: string;
   scores: Record<'lab' | 'robustness' | 'all', Score>;
   results: Result[];
+  /** What the results were judged from; absent where there is no grade. */
+  record?: Recorded;
   sources?: Sources;
-  proof?: Proof;
 }
 
-export interface Proof {
-  /** What was typed and written; or why nothing was. */
-  steps: Stage[] | string;
-  /** How B answers during an outage of A, as an SVG picture; or why there is none. */
-  picture: { svg: string } | string;
+const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+
+/** A report that `--json` wrote, or the one that a class kept. Throws an `Unusable` when it is none, or longer than 64 MiB. */
+export async function readReport(file: string): Promise<Report> {
+  try {
+    if ((await stat(file)).size > MAX_REPORT_BYTES) throw new Error('it is longer than 64 MiB');
+    const written = JSON.parse(await readFile(file, 'utf8')) ?? {};
+    const report = written.report ?? written;
+    if (typeof report.when !== 'string' || typeof report.pair !== 'object')
+      throw new Error('it is no report of --json');
+    return report;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Unusable(`The report ${file} cannot be read: ${code ?? message}.`);
+  }
 }
 
 export function scoresOf(results: Result[]): Report['scores'] {

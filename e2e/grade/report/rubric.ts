@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { inOneLine } from '../../stack/foreign-text.ts';
-import { score, type Result } from '../grade.ts';
+import { score, type Result } from '../judge.ts';
 
 export const SECTIONS = { lab: "The lab's requirements", robustness: "Robustness (not part of the lab's score)" };
 

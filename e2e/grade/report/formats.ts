@@ -1,0 +1,12 @@
+import type { Report } from './report.ts';
+import { gradescope } from './gradescope.ts';
+import { junit } from './junit.ts';
+
+/** What a report is written as, each by the option of its name. */
+export const FORMATS = {
+  json: (report: Report) => `${JSON.stringify(report, null, 2)}\n`,
+  junit,
+  gradescope,
+};
+export type Format = keyof typeof FORMATS;
+export const FORMAT_NAMES = Object.keys(FORMATS) as Format[];

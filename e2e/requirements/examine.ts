@@ -1,0 +1,53 @@
+import { printable } from '../stack/foreign-text.ts';
+import type { Check, Situation } from './check.ts';
+import type { Pair } from './pair.ts';
+import type { Entry } from './record.ts';
+import { situations } from './situations.ts';
+
+const reasonFor = (step: Promise<unknown>): Promise<string | undefined> =>
+  step.then(
+    () => undefined,
+    ({ message }: Error) => message,
+  );
+
+/**
+ * Acts on a pair that was started, through all situations, and keeps in its record what was seen; nothing is judged. Never
+ * rejects over what the services do; leaves the stack to be taken down.
+ */
+export async function examine(pair: Pair, onProgress: (done: number, of: number, what: string) => void) {
+  const of = situations.flatMap(({ checks }) => checks).length;
+  let done = 0;
+  for (const situation of situations) {
+    const progress = (what: string) => onProgress(done, of, `${situation.name}: ${what}`);
+    progress('getting there');
+    const canEnter = situation.needs.every((name) => !pair.problems[name]);
+    const obstacle = canEnter ? await reasonFor(situation.enter(pair)) : 'Both services must run.';
+    for (const check of situation.checks) {
+      progress(check.name);
+      pair.record.entries.push(await actOn(check, pair, situation, obstacle));
+      done++;
+      // What one probe broke is not the next one's to report.
+      if (check.act && check.section === 'robustness') {
+        await pair.revive('a');
+        await pair.revive('b');
+      }
+    }
+    progress('putting all back');
+    if (canEnter) await reasonFor(situation.leave(pair));
+  }
+  pair.record.isTogether = Boolean(pair.stack.b.partOf);
+}
+
+/** Does what a check needs done, if it can be. */
+export async function actOn(check: Check, pair: Pair, { name }: Situation, obstacle?: string): Promise<Entry> {
+  const entry: Entry = { situation: name, check: check.name, at: Date.now() };
+  if (check.isHttp && pair.isGrpc) return entry;
+  const missing = check.needs.find((service) => pair.problems[service]);
+  const reason = missing ? pair.problems[missing] : obstacle;
+  if (reason) return { ...entry, missing, obstacle: printable(reason, 1000) };
+  try {
+    return { ...entry, seen: await check.act?.(pair) };
+  } catch (error) {
+    return { ...entry, error: printable((error as Error).message) };
+  }
+}

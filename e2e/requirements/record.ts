@@ -1,0 +1,174 @@
+/**
+ * What was recorded of a pair: all that was sent to it, received and logged, and when. It is plain JSON, so a record that was
+ * kept can be judged again, by another rubric or by better judges, without running anything.
+ */
+import type { Event } from '../experiment/history.ts';
+import { tellsFailure, type Logged } from './log-line.ts';
+
+export type Name = 'a' | 'b';
+
+/** How long what may take, in milliseconds. */
+export interface Limits {
+  /** Until B has answered a call while A hangs. */
+  answerMs: number;
+  /** Until B has answered a call while A is gone: a name that no longer resolves can take a resolver long. */
+  goneMs: number;
+  /** Until B answers for its health while calls wait. */
+  healthMs: number;
+  /** Until B answers 200 again once A is back. */
+  recoveryMs: number;
+}
+
+/** What a service answered. */
+export interface Received {
+  status: number;
+  /** The status line and the headers, a line each. */
+  head: string;
+  /** Its first 10,000 characters. */
+  body: string;
+  /** From sending the request to the last byte of the answer, in milliseconds. */
+  ms: number;
+}
+
+/** What was asked, and what was received: an answer, or the reason why there was none. */
+export interface Exchange {
+  sent: string;
+  /** When, in milliseconds since 1970. */
+  at: number;
+  answer?: Received;
+  /** The answer in one line. */
+  received: string;
+  /** There was no answer within the time that it had. */
+  isLate?: boolean;
+}
+
+/** Requests and the log lines that they left behind; the exchange is the last one's. */
+export interface Trace extends Exchange {
+  lines: string[];
+  /** What the other service wrote meanwhile. */
+  others: string[];
+  msg: string;
+  /** How many milliseconds A was made to hang for it, at least. */
+  causedMs: number;
+}
+
+/** The exit code, how long it took, and what went on afterwards. */
+export interface End {
+  code: number;
+  ms: number;
+  survivor: string | undefined;
+}
+
+/** What became of one check. */
+export interface Entry {
+  situation: string;
+  check: string;
+  at: number;
+  /** Which service did not run, or what else was in the way, and why; then nothing was seen. */
+  missing?: Name;
+  obstacle?: string;
+  /** What went wrong while acting, through no fault of what was judged. */
+  error?: string;
+  seen?: unknown;
+}
+
+/** Another number once judges need what an older record does not have. */
+export const RECORD_VERSION = 1;
+
+export interface Recorded {
+  version: number;
+  limits: Limits;
+  /** A speaks HTTP/2 alone, as gRPC does. */
+  isGrpc: boolean;
+  /** Both services are in one process. */
+  isTogether: boolean;
+  /** B asked the server that stood in A's place. */
+  hasFoundStandIn: boolean;
+  /** How each service ended when it was told to stop. */
+  ends: { a?: End; b?: End };
+  /**
+   * The requests of each situation with their lines, by `a/health` and the like; `slow` are calls that A answered late, `late`
+   * those for which B did not wait so long.
+   */
+  traces: Record<string, Trace[]>;
+  /** Every call that B answered with a failure. */
+  failures: Exchange[];
+  /** How long after an answer a service's lines came, at most, where that was more than a second. */
+  lateMs: { a?: number; b?: number };
+  /** The calls on B, and what A was in. */
+  history: Event[];
+  /** How a person would stop and start A. */
+  typed: { stop: string; start: string };
+  entries: Entry[];
+}
+
+/** A requirement that is not met. `fix` is advice that fits better than the check's own. */
+export class Fault extends Error {
+  readonly sent: string;
+  readonly received: string;
+  readonly expected: string;
+  readonly fix: string | undefined;
+
+  constructor(sent: string, received: string, expected: string, fix?: string) {
+    super(`Sent: ${sent}. Received: ${received}. Expected: ${expected}.`);
+    this.sent = sent;
+    this.received = received;
+    this.expected = expected;
+    this.fix = fix;
+  }
+}
+
+/** Why a check cannot be judged: what it would judge is missing. It counts as not met. */
+export class Unjudged extends Error {}
+
+export const tracesOf = (record: Recorded, key: string): Trace[] => record.traces[key] ?? [];
+
+/** The requests that were made to a service with both up. */
+export const tracesOfSuccess = ({ traces }: Recorded, name: Name): Trace[] =>
+  Object.entries(traces).flatMap(([key, own]) => (key.startsWith(`${name}/`) ? own : []));
+
+/** All that a service wrote about them. */
+export const linesOfSuccess = (record: Recorded, name: Name): string[] =>
+  tracesOfSuccess(record, name).flatMap(({ lines }) => lines);
+
+/** The calls of a key, as those who judge log lines look at them. */
+export function loggedOf(record: Recorded, key: string, path: string): Logged[] {
+  return tracesOf(record, key).map(({ msg, answer, causedMs, lines }) => {
+    return { path, msg, status: answer?.status ?? 0, ms: answer?.ms ?? record.limits.answerMs, causedMs, lines };
+  });
+}
+
+/** Whether B's lines about all calls of a key tell that they failed. */
+export const tellsOfFailure = (record: Recorded, key: 'hang' | 'gone') =>
+  tellsFailure(loggedOf(record, key, '/call-echo'), loggedOf(record, 'b/call-echo', '/call-echo'));
+
+/** Why B waits without end, once a call has shown that: what would fail for the same reason is not reported again. */
+export function waitsOf(record: Recorded): string | undefined {
+  return tracesOf(record, 'hang').some(({ isLate }) => isLate) ? 'B has no timeout at all.' : undefined;
+}
+
+/** Whether an answer holds a text, in JSON or in plain text. What looks like JSON and is none holds nothing. */
+export function tells({ body, head }: Received, text: string): boolean {
+  const json = parse(body);
+  if (holds(json, text)) return true;
+  const isJson = typeof json === 'object' || /^content-type:.*json/im.test(head) || /^\s*[{[]/.test(body);
+  return !isJson && body.includes(text);
+}
+
+/** Whether a JSON value holds a text anywhere: as a value, in one, or in JSON that is the text of one. */
+function holds(json: unknown, text: string): boolean {
+  if (typeof json === 'string') {
+    if (json.includes(text)) return true;
+    const inner = parse(json);
+    return typeof inner === 'object' && holds(inner, text);
+  }
+  return typeof json === 'object' && json !== null && Object.values(json).some((value) => holds(value, text));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
