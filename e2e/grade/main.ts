@@ -22,7 +22,7 @@ async function main(options: Options): Promise<number> {
     return 0;
   }
   const given = process.argv.slice(2).map((arg) => arg.split('=')[0]!);
-  const foreign = ['--out', '--jobs', '--limit'].find((name) => given.includes(name));
+  const foreign = ['--out', '--jobs', '--limit', '--only', '--canvas'].find((name) => given.includes(name));
   if (foreign && file === undefined) throw new Unusable(`${foreign} is for a class; leave it out, or give --class.`);
   if (file !== undefined) return gradeClass(options, showProgress);
   if (report !== undefined) return rescore(report, options, process.stdout);

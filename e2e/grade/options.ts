@@ -39,7 +39,7 @@ address in SERVICE_A_URL.
   --junit FILE   --gradescope FILE   for these, in their form
 
 A whole class, a row a student; e2e/grade/README.md has the columns:
-  --class FILE.csv --out DIR [--jobs N] [--limit MINUTES]
+  --class FILE.csv --out DIR [--jobs N] [--limit MINUTES] [--only ID] [--canvas 'ASSIGNMENT (NUMBER)']
 
 A is stopped, frozen and replaced by one that misbehaves, and put back; B too is stopped at the end.
 Nothing is left running. A grade takes 15 to 80 seconds.
@@ -59,6 +59,8 @@ const OUTPUT = {
 const CLASS = {
   class: text,
   out: text,
+  only: text,
+  canvas: text,
   jobs: { ...text, default: '1' },
   limit: { ...text, default: '15' },
 };

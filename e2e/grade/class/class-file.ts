@@ -1,9 +1,9 @@
-import type { Result } from '../judge.ts';
-import type { Report } from '../report/report.ts';
 import { createHash } from 'node:crypto';
 import { parse, type CsvError } from 'csv-parse/sync';
 import { Unusable } from '../../stack/command.ts';
+import type { Result } from '../judge.ts';
 import { PAIR_COLUMNS } from '../options.ts';
+import type { Report } from '../report/report.ts';
 
 /** What became of a row: its grade, or the reason why it has none. */
 export interface Graded {
@@ -12,8 +12,19 @@ export interface Graded {
   results: Pick<Result, 'name' | 'section' | 'verdict'>[];
   reason?: string;
   ms: number;
+  /** How often it has been graded, and what is different from the time before. */
+  attempt?: number;
+  changes?: Changes;
   /** It was graded by a run before this one. */
   isKept?: boolean;
+}
+
+/** The checks that are met now and were not when it was graded last, and the other way round. */
+export interface Changes {
+  /** When that was, as ISO 8601 in UTC. */
+  when: string;
+  better: string[];
+  worse: string[];
 }
 
 /** A student, and the pair to grade. */
@@ -24,6 +35,9 @@ export interface Row {
   name: string;
   /** As it is given. */
   folder: string;
+  /** What a person adds to the grade: points, which may be negative, and a comment. */
+  points?: number;
+  comment?: string;
   /** The options of a pair that the row has of its own. */
   options: Record<string, string>;
   /** What its page and its record are called: safe as a file's name, and no other row's. */
@@ -38,7 +52,8 @@ const REASONS: Record<string, string> = {
 };
 /** In an id or a name; line breaks, tabs and the joiners that some scripts need are none. No other cell has NUL either. */
 const UNSEEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\r\n\u200c\u200d]]/v;
-const COLUMNS = ['id', 'name', 'folder', ...PAIR_COLUMNS];
+const COLUMNS = ['id', 'name', 'folder', 'points', 'comment', ...PAIR_COLUMNS];
+const MAX_POINTS = 1000;
 
 /** The rows of a class's file; throws an `Unusable` with the row's number for what is wrong with one. */
 export function readClass(file: string, bytes: Uint8Array): Row[] {
@@ -69,7 +84,22 @@ export function readClass(file: string, bytes: Uint8Array): Row[] {
     if (twin) refuse(`${at}the id ${id} is that of row ${twin} too.`);
     known.set(id, row);
     const given = PAIR_COLUMNS.map((column) => [column, cell(column)] as const).filter(([, value]) => value);
-    const about = { row, id, name: cell('name') || id, folder: cell('folder'), options: Object.fromEntries(given) };
+    const points = cell('points')
+      ? /^[-+−]?\d*[.,]?\d+$/.test(cell('points'))
+        ? Number(cell('points').replace(',', '.').replace('−', '-'))
+        : NaN
+      : undefined;
+    if (points !== undefined && !(Math.abs(points) <= MAX_POINTS))
+      refuse(`${at}the points are ${JSON.stringify(cell('points'))}; they must be a number, at most ${MAX_POINTS}.`);
+    const byHand = { points, comment: cell('comment') || undefined };
+    const about = {
+      row,
+      id,
+      ...byHand,
+      name: cell('name') || id,
+      folder: cell('folder'),
+      options: Object.fromEntries(given),
+    };
     return { ...about, file: fileNameFor(id, files) };
   });
 }

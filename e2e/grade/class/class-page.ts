@@ -1,8 +1,8 @@
-import type { Graded, Row } from './class-file.ts';
+import type { Score } from '../judge.ts';
 import { type Markup, markup } from '../report/markup.ts';
 import { page } from '../report/page.ts';
 import { count } from '../report/report.ts';
-import { duration } from '../../stack/duration.ts';
+import type { Graded, Row } from './class-file.ts';
 
 type Finished = Graded & { row: Row };
 
@@ -24,17 +24,15 @@ for (const button of document.querySelectorAll('th button')) {
 `;
 
 /** The table of a class, and what it gets wrong most; of a run that goes on, with what is finished. */
-export function classPage(finished: Finished[], of: number): string {
+export function classPage(finished: Finished[]): string {
   const graded = finished.filter(({ scores }) => scores);
   const met = graded.filter(({ isMet }) => isMet).length;
   return page(
     'Grades of the class',
     markup`<main>
 <h1>Grades of the class</h1>
-<p>${count(of, 'student')}: ${met} meet the lab's requirements, ${graded.length - met} do not, ${
-      finished.length - graded.length
-    } could not be graded${of > finished.length && `, ${of - finished.length} are still to come`}.</p>
-<div class="wide" tabindex="0" role="region" aria-label="Grades"><table>
+<p>${count(finished.length, 'student')}: ${howMany(met, graded.length - met, finished.length - graded.length)}</p>
+<div class="wide" tabindex="0" role="region" aria-label="Grades"><table class="grades">
 <thead><tr>${Object.entries(COLUMNS).map(
       ([name, isNumber]) =>
         markup`<th scope="col"${isNumber && markup` class="number"`}><button type="button">${name}</button></th>`,
@@ -48,20 +46,29 @@ ${wrongMost(graded)}</main>
   );
 }
 
-const COLUMNS = { Id: false, Name: false, Outcome: false, Lab: true, Robustness: true, Took: true };
+/** How many students met the lab's requirements, did not, and have no grade, as a sentence. */
+export const howMany = (met: number, not: number, ungraded: number) =>
+  `${met} ${met === 1 ? 'meets' : 'meet'} the lab's requirements, ${not} ${not === 1 ? 'does' : 'do'} not, ${ungraded} ${
+    ungraded === 1 ? 'was' : 'were'
+  } not graded.`;
 
-function tableRow({ row, isMet, scores, reason, ms }: Finished): Markup {
+const COLUMNS = { Id: false, Name: false, Outcome: false, Lab: true, Robustness: true, 'By hand': true, Changes: true };
+
+function tableRow({ row, isMet, scores, reason, changes }: Finished): Markup {
   const outcome = scores
     ? isMet
       ? markup`<span class="pass">met</span>`
       : markup`<span class="fail">not met</span>`
     : markup`<span class="none">not graded</span> <span class="quiet">${reason}</span>`;
-  const points = (section: 'lab' | 'robustness') =>
-    markup`<td class="number" data-key="${scores ? scores[section].passed : -1}">${
-      scores ? `${scores[section].passed} of ${scores[section].of}` : '–'
-    }</td>`;
+  const number = (name: string, key: number, shown?: string | number) =>
+    markup`<td class="number" data-name="${name}" data-key="${key}">${shown ?? '–'}</td>`;
+  const points = (name: string, score?: Score) =>
+    number(name, score?.passed ?? -1, score && `${score.passed} of ${score.of}`);
+  const [better, worse] = [changes?.better.length ?? 0, changes?.worse.length ?? 0];
   return markup`<tr><td>${row.id}</td><td><a href="students/${encodeURIComponent(row.file)}.html">${row.name}</a></td>
-<td>${outcome}</td>${points('lab')}${points('robustness')}<td class="number" data-key="${ms}">${duration(ms)}</td></tr>
+<td>${outcome}</td>
+${points('Lab', scores?.lab)}${points('Robustness', scores?.robustness)}
+${number('By hand', row.points ?? 0, row.points)}${number('Changes', better - worse, better + worse > 0 ? `+${better} −${worse}` : undefined)}</tr>
 `;
 }
 
@@ -100,13 +107,30 @@ ${rows.map(
 `;
 }
 
+/** What a person has added to a student's grade, and what is different from the time before. */
+export function studentNotes({ points, comment }: Row, { attempt = 1, changes }: Graded): Markup {
+  const list = (what: string, names: string[]) =>
+    names.length > 0 && markup`<p>${what}:</p>\n<ul>${names.map((name) => markup`<li>${name}</li>`)}</ul>\n`;
+  return markup`${points !== undefined && markup`<p>Points given by hand: ${points}</p>\n`}${
+    comment && markup`<p class="comment">${comment}</p>\n`
+  }${attempt > 1 && markup`<p class="quiet">This is grade ${attempt} of this work.</p>\n`}${
+    changes && [
+      list(`Met now, and not in the grade of ${day(changes.when)}`, changes.better),
+      list(`No longer met since the grade of ${day(changes.when)}`, changes.worse),
+    ]
+  }`;
+}
+
+const day = (when: string) => `${when.slice(0, 16).replace('T', ' ')} UTC`;
+
 /** The page of a student whose pair has no grade. */
-export function notGradedPage(name: string, reason: string): string {
+export function notGradedPage(row: Row, reason: string): string {
+  const { name } = row;
   return page(
     `Grade of ${name}`,
     markup`<main>
 <h1>Grade of ${name}</h1>
 <p><span class="none">not graded</span> ${reason}</p>
-</main>`,
+${studentNotes(row, { isMet: false, results: [], ms: 0 })}</main>`,
   );
 }

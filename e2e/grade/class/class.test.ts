@@ -36,7 +36,7 @@ describe('npm run grade -- --class', function () {
 
   afterEach(() => rm(dir, { recursive: true, force: true }));
 
-  it('takes for the grader the wings that it imports', () => {
+  it('runs again once a wing has changed that acts or records', () => {
     const seen = new Set<string>();
     const visit = (file: string) => {
       if (seen.has(file)) return;
@@ -44,7 +44,8 @@ describe('npm run grade -- --class', function () {
       const found = readFileSync(file, 'utf8').matchAll(/\b(?:from|import)[ (]+'(\.[^']+\.[jt]s)'/g);
       for (const [, path] of found) visit(join(dirname(file), path!));
     };
-    visit(MAIN);
+    for (const file of ['requirements/examine.ts', 'pairs/choose.ts', 'pairs/find.ts']) visit(`${ROOT}e2e/${file}`);
+    expect(graderFiles()).to.include(`${ROOT}e2e/grade/record-pair.ts`); // which runs them
     const wings = new Set([...seen].map((file) => relative(`${ROOT}e2e`, file).split(sep)[0]));
     expect([...wings]).to.have.members(WINGS);
     expect(graderFiles())
@@ -115,7 +116,7 @@ describe('npm run grade -- --class', function () {
     expect(stdout).to.match(
       /^1\/6  crash: not met, .*, about .* left\n2\/6  gone: not graded: There is no folder of-gone\./,
     );
-    expect(stdout).to.match(/\n1 meet the lab's requirements, 3 do not, 2 were not graded\.\n/);
+    expect(stdout).to.match(/\n1 meets the lab's requirements, 3 do not, 2 were not graded\.\n/);
     expect(grades().map(({ id, outcome }) => [id, outcome])).to.deep.equal([
       ['crash', 'not met'],
       ['gone', 'not graded'],
@@ -161,7 +162,11 @@ describe('npm run grade -- --class', function () {
     );
     child.kill('SIGKILL');
     await end;
-    expect(grades().map(({ id }) => id)).to.deep.equal(['first']);
+    expect(grades().map(({ id, outcome, reason }) => [id, outcome, reason])).to.deep.equal([
+      ['first', 'not met', ''],
+      ['second', 'not graded', 'Not graded yet.'],
+      ['third', 'not graded', 'Not graded yet.'],
+    ]);
 
     await writeFile(
       join(dir, 'class.csv'),
@@ -188,12 +193,44 @@ describe('npm run grade -- --class', function () {
     await writeFile(join(dir, 'rubric.json'), '{"A answers /health with 200": {"points": 3}}');
     const table = readFileSync(join(dir, 'class.csv'), 'utf8');
     await writeFile(join(dir, 'class.csv'), table.split('\r\n').slice(0, 2).join('\r\n'));
-    expect((await run('--rubric', 'rubric.json')).stdout).to.match(/^1\/1 .* in \d+ s/);
+    expect((await run('--rubric', 'rubric.json')).stdout).to.match(/^1\/1 .* as before/);
     expect(gradeOf('first')['lab max']).to.equal('21');
 
     // A grade whose page is no longer there does not come back without it.
     expect((await run('--rubric', 'rubric.json', '--b-dir', '..')).stdout).to.contain('not graded: The option --b-dir');
     expect(existsSync(join(out, 'students', 'first.json'))).to.equal(false);
+  });
+
+  it('shows what a person adds, and what is different from the grade before', async () => {
+    await writeClass({ ada: [CRASH, `${NODE} b`], ben: [CRASH, `${NODE} b`] });
+    const [heading, ada, ben] = readFileSync(join(dir, 'class.csv'), 'utf8').split('\r\n');
+    const table = (a = ada) => `${heading},points,comment\n${a},"1,5","Good, but late."\n${ben},,\n`;
+    await writeFile(join(dir, 'class.csv'), table());
+    const ofAnOlderGrader = { keys: [], outcome: { isMet: true } };
+    await mkdir(join(out, 'students'), { recursive: true });
+    await writeFile(join(out, 'students', 'ben.json'), JSON.stringify(ofAnOlderGrader));
+    expect((await run('--only', 'ada', '--canvas', 'Lab (7)')).code).to.equal(0);
+    expect(grades().map(({ outcome, attempt }) => [outcome, attempt])).to.deep.equal([
+      ['not met', '1'],
+      ['not graded', ''],
+    ]);
+
+    await writeFile(join(dir, 'class.csv'), table(ada!.replace(CRASH.replaceAll('"', '""'), `${NODE} a`)));
+    expect((await run('--only', 'ada', '--canvas', 'Lab (7)')).stdout).to.match(/^1\/1  ada: met, .* in \d+ s\n/);
+    expect(gradeOf('ada')).to.include({ attempt: '2', 'by hand': '1.5', comment: 'Good, but late.' });
+    const page = readFileSync(join(out, 'students', 'ada.html'), 'utf8');
+    expect(page)
+      .to.contain('Points given by hand: 1.5')
+      .and.to.contain('Good, but late.')
+      .and.to.match(
+        /This is grade 2 of this work\.[^]*Met now, and not in the grade of [^]*A answers \/health with 200/,
+      );
+    expect(readFileSync(join(out, 'index.html'), 'utf8')).to.match(/>\+\d+ −0</);
+    const [, most, points] = readFileSync(join(out, 'canvas.csv'), 'utf8')
+      .split('\r\n')
+      .map((row) => row.split(',').at(-1));
+    expect(Number(points)).to.equal(Number(most) + 1.5);
+    expect((await run('--only', 'eve')).stderr).to.equal('No row of the class has the id eve (--only).\n');
   });
 
   it('stops when told to, and leaves nothing running', async () => {
@@ -272,7 +309,7 @@ describe('npm run grade -- --class', function () {
       expect({ code, stderr }).to.deep.equal({ code: 1, stderr: '' });
       expect(stdout.match(/^\d+\/10/gm)).to.deep.equal(ids.map((_, index) => `${index + 1}/10`));
       expect(grades().map(({ id }) => id)).to.deep.equal(ids);
-      expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 could not be graded.');
+      expect(readFileSync(join(out, 'index.html'), 'utf8')).to.contain('10 were not graded.');
       expect(readdirSync(out).sort()).to.deep.equal(['.lock', 'grades.csv', 'index.html', 'students']);
       await expectNothingLeft();
     });
@@ -282,12 +319,12 @@ describe('npm run grade -- --class', function () {
       await symlink('../class.csv', join(dir, 'of-ben', 'compose.yml'));
       await writeFile(join(dir, 'class.csv'), 'id,folder,compose\nada,of-ada,../class.csv\nben,of-ben,\n');
       await run('--jobs', '2');
-      for (const { id, reason } of grades()) {
-        const place = join(dir, 'class.csv');
-        expect(reason).to.equal(
-          `The option --compose leads out of the folder of-${id}, to ${place}; name what is inside of it.`,
-        );
-      }
+      const [ada, ben] = grades().map(({ reason }) => reason);
+      const place = join(dir, 'class.csv');
+      expect(ada).to.equal(
+        `The option --compose leads out of the folder of-ada, to ${place}; name what is inside of it.`,
+      );
+      expect(ben).to.match(/^The pair cannot be told from its files: nothing with the route/);
     });
 
     it('leaves nothing behind when it is killed', async () => {

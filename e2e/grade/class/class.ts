@@ -1,37 +1,35 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { inOneLine, printable } from '../../stack/foreign-text.ts';
+import { filesIn, findPair } from '../../pairs/find.ts';
+import { leadsOut } from '../../pairs/folder.ts';
+import { numberIn, path } from '../../pairs/options.ts';
+import { sourcesOf } from '../../pairs/sources.ts';
+import { Ungradable } from '../../pairs/ungradable.ts';
+import { Unusable } from '../../stack/command.ts';
 import { dockerProblem } from '../../stack/docker/engine.ts';
 import { identityOf } from '../../stack/docker/owner.ts';
+import { duration } from '../../stack/duration.ts';
+import { inOneLine } from '../../stack/foreign-text.ts';
 import { ROOT } from '../../stack/paths.ts';
 import { until } from '../../stack/until.ts';
-import { readClass, type Graded, type Row } from './class-file.ts';
-import { classPage, notGradedPage } from './class-page.ts';
+import { pairArguments, type Options } from '../options.ts';
 import { DRAFT, writeWhole } from '../report/files.ts';
-import { leadsOut } from '../../pairs/folder.ts';
+import { FORMAT_NAMES } from '../report/formats.ts';
+import { pairPage } from '../report/page.ts';
+import { readReport } from '../report/report.ts';
+import { readRubric } from '../rubric-file.ts';
+import { canvasCsv } from './canvas-csv.ts';
+import { readClass, type Graded, type Row } from './class-file.ts';
+import { classPage, howMany, notGradedPage, studentNotes } from './class-page.ts';
 import { graderFiles } from './grader.ts';
 import { gradesCsv } from './grades-csv.ts';
 import { GradingProcess } from './grading-process.ts';
+import { beforeNow, keptIn, outcomeBy, summary, type Kept, type Rubric } from './kept.ts';
 import { lock } from './lock.ts';
-import { numberIn, path } from '../../pairs/options.ts';
-import { Ungradable } from '../../pairs/ungradable.ts';
-import { Unusable } from '../../stack/command.ts';
-import { pairArguments, type Options } from '../options.ts';
-import { meetsLab, type Report } from '../report/report.ts';
-import { duration } from '../../stack/duration.ts';
-import { readRubric } from '../rubric-file.ts';
-import { sourcesOf } from '../../pairs/sources.ts';
 
-/** What is kept of a finished row: it is graded again only when all of its keys are out of date. */
-interface Kept {
-  keys: string[];
-  outcome: Graded;
-}
-
-const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
-const MAX_REPORT_BYTES = 32 * 1024 * 1024;
+const NOT_YET = 'Not graded yet.';
 
 /**
  * Grades the rows of the class's file that are not finished, each by a process of its own, and keeps `grades.csv` and the
@@ -44,15 +42,19 @@ export async function gradeClass(options: Options, showProgress: (text: string) 
 
 class ClassRun {
   readonly #rows: Row[];
+  /** Those that are graded now. */
+  readonly #asked: Row[];
   readonly #options: Options;
   readonly #from: string;
   readonly #out: string;
   readonly #limitMs: number;
   readonly #jobs: number;
   readonly #grader: string;
-  readonly #rubric: { args: string[]; text: string };
+  readonly #rubric: Rubric | undefined;
   readonly #showProgress: (text: string) => void;
   readonly #outcomes = new Map<Row, Graded>();
+  /** What earlier runs found, which stands until a row is finished. */
+  readonly #before = new Map<Row, Graded>();
   readonly #running = new Map<Row, GradingProcess | undefined>();
   /** How long each row took that this run has graded. */
   readonly #times: number[] = [];
@@ -63,21 +65,23 @@ class ClassRun {
   private constructor(rows: Row[], options: Options, grader: string, showProgress: (text: string) => void) {
     this.#rows = rows;
     this.#options = options;
+    const { only } = options;
+    this.#asked = rows.filter(({ id }) => only === undefined || id === only);
+    if (this.#asked.length === 0) throw new Unusable(`No row of the class has the id ${only} (--only).`);
     this.#from = dirname(path(options.class!));
     this.#out = path(options.out!);
     this.#limitMs = numberIn(options, 'limit', 24 * 60) * 60_000;
     this.#jobs = Math.ceil(numberIn(options, 'jobs', 64));
     this.#grader = grader;
     const { rubric } = options;
-    this.#rubric = rubric
-      ? { args: [`--rubric=${path(rubric)}`], text: readRubric(rubric).text }
-      : { args: [], text: '' };
+    this.#rubric = rubric ? { file: rubric, weigh: readRubric(rubric).weigh } : undefined;
     this.#showProgress = showProgress;
   }
 
   static async from(options: Options, showProgress: (text: string) => void): Promise<ClassRun> {
-    const foreign = (['folder', 'name', 'json', 'proof', 'junit', 'gradescope'] as const).find((name) => options[name]);
+    const foreign = (['folder', 'name', 'proof', 'rescore', ...FORMAT_NAMES] as const).find((name) => options[name]);
     if (foreign) throw new Unusable(`--${foreign} is for one pair; leave it out, or leave --class out.`);
+    if (options.canvas?.trim() === '') throw new Unusable('--canvas is empty; it is the name of the assignment.');
     if (!options.out) throw new Unusable('--out is missing: the folder for the grades of the class.');
     const bytes = await readFile(path(options.class!)).catch(({ code }) => {
       throw new Unusable(`The class's file ${options.class} cannot be read (${code}).`);
@@ -94,10 +98,12 @@ class ClassRun {
 
   /** What would otherwise go wrong for row after row. */
   #check() {
-    const apart = this.#rows.filter((row) =>
-      this.#argumentsFor(row)?.some((arg) => /^--(?:compose|isolate)=/.test(arg)),
-    );
-    const other = this.#rows.find((row) => !apart.includes(row));
+    const runs = this.#rows.flatMap((row) => {
+      const pair = this.#pairOf(row);
+      return typeof pair === 'string' ? [] : [{ row, isApart: pair.isApart }];
+    });
+    const apart = runs.filter(({ isApart }) => isApart).map(({ row }) => row);
+    const other = runs.find(({ isApart }) => !isApart)?.row;
     if (this.#jobs > 1 && other) {
       throw new Unusable(
         `--jobs ${this.#jobs} needs pairs that cannot meet: give --isolate, or each row a Compose file; row ${other.row} has none.`,
@@ -116,7 +122,11 @@ class ClassRun {
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
     await this.#clearUp();
-    const queue = [...this.#rows];
+    for (const row of this.#rows) {
+      const kept = await keptIn(this.#fileOf(row, 'json'));
+      if (kept) this.#before.set(row, outcomeBy(this.#rubric, kept, true).outcome);
+    }
+    const queue = [...this.#asked];
     const work = async () => {
       for (let row = queue.shift(); row && !this.#isStopping; row = queue.shift()) await this.#finish(row);
     };
@@ -124,14 +134,14 @@ class ClassRun {
     this.#showProgress('');
     if (this.#isStopping) {
       console.error(
-        `Interrupted; the same command goes on with the ${this.#rows.length - this.#outcomes.size} that are left.`,
+        `Interrupted; the same command goes on with the ${this.#asked.length - this.#outcomes.size} that are left.`,
       );
       return 2;
     }
     const graded = [...this.#outcomes.values()].filter(({ scores }) => scores);
     const met = graded.filter(({ isMet }) => isMet).length;
-    const not = this.#rows.length - graded.length;
-    console.log(`${met} meet the lab's requirements, ${graded.length - met} do not, ${not} were not graded.`);
+    const not = this.#asked.length - graded.length;
+    console.log(howMany(met, graded.length - met, not));
     console.log(`See ${join(this.#out, 'index.html')} and ${join(this.#out, 'grades.csv')}.`);
     return not > 0 ? 1 : 0;
   }
@@ -165,72 +175,78 @@ class ClassRun {
     this.#writing = this.#writing.then(() => this.#write());
     await this.#writing;
     this.#showProgress('');
-    console.log(`${size}/${this.#rows.length}  ${inOneLine(row.id)}: ${summary(outcome)}${this.#timeLeft(', ')}`);
+    console.log(`${size}/${this.#asked.length}  ${inOneLine(row.id)}: ${summary(outcome)}${this.#timeLeft(', ')}`);
   }
 
   async #write() {
-    const finished = this.#rows.flatMap((row) =>
-      this.#outcomes.has(row) ? [{ row, ...this.#outcomes.get(row)! }] : [],
-    );
-    await writeWhole(join(this.#out, 'grades.csv'), gradesCsv(finished));
-    await writeWhole(join(this.#out, 'index.html'), classPage(finished, this.#rows.length));
+    const all = this.#rows.map((row) => ({ row, ...this.#outcomeSoFar(row) }));
+    await writeWhole(join(this.#out, 'grades.csv'), gradesCsv(all));
+    await writeWhole(join(this.#out, 'index.html'), classPage(all));
+    const { canvas } = this.#options;
+    const gradebook = join(this.#out, 'canvas.csv');
+    if (canvas !== undefined) await writeWhole(gradebook, canvasCsv(all, canvas));
+    else await rm(gradebook, { force: true }); // else an old one would be taken for one of these grades
   }
+
+  #outcomeSoFar(row: Row): Graded {
+    return this.#outcomes.get(row) ?? this.#before.get(row) ?? { isMet: false, results: [], ms: 0, reason: NOT_YET };
+  }
+
+  #fileOf = ({ file }: Row, ending: string) => join(this.#out, 'students', `${file}.${ending}`);
 
   async #outcomeOf(row: Row): Promise<Graded> {
     const folder = resolve(this.#from, row.folder);
-    const args = this.#argumentsFor(row);
-    const obstacle = this.#obstacle(row, folder, args);
-    if (obstacle || !args) return this.#notGraded(row, obstacle!, 0);
-    const keyNow = async () =>
-      hash([this.#grader, args, this.#rubric.text, row.name, this.#limitMs, (await sourcesOf(folder)).hash]);
+    const pair = this.#pairOf(row);
+    const obstacle = typeof pair === 'string' ? pair : this.#obstacle(row, folder, pair.args);
+    if (obstacle !== undefined || typeof pair === 'string') return this.#notGraded(row, obstacle!, 0);
+    const { args } = pair;
+    const keyNow = async () => hash([this.#grader, args, row.name, this.#limitMs, (await sourcesOf(folder)).hash]);
     const key = await keyNow();
-    const record = join(this.#out, 'students', `${row.file}.json`);
-    const page = join(this.#out, 'students', `${row.file}.html`);
-    const kept = await keptIn(record);
-    if (kept?.keys.includes(key) && existsSync(page)) return { ...kept.outcome, isKept: true };
+    const kept = await keptIn(this.#fileOf(row, 'json'));
+    if (kept?.keys.includes(key)) return this.#present(row, kept, true);
 
     const start = performance.now();
     const drafts = await mkdtemp(join(this.#out, 'students', DRAFT));
     try {
-      const [json, proof] = [join(drafts, 'report.json'), join(drafts, 'proof')];
-      const outputs = [`--folder=${folder}`, `--name=${row.name}`, `--json=${json}`, `--proof=${proof}`];
-      const grading = new GradingProcess(folder, [...args, ...this.#rubric.args, ...outputs]);
+      const json = join(drafts, 'report.json');
+      const outputs = [`--folder=${folder}`, `--name=${row.name}`, `--json=${json}`];
+      const grading = new GradingProcess(folder, [...args, ...outputs]);
       this.#running.set(row, grading);
       writeFileSync(join(drafts, 'process'), identityOf(grading.pid) ?? '');
       if (this.#isStopping) grading.stop();
       const { code, said, isLate } = await grading.end(this.#limitMs);
       const ms = Math.round(performance.now() - start);
       if (!this.#isStopping) this.#times.push(ms);
-      const report = await reportIn(json);
-      let outcome: Graded;
-      if (report && !report.reason) {
-        const { results, scores } = report;
-        outcome = {
-          ...{ isMet: meetsLab(results), scores, ms },
-          results: results.map(({ name, section, verdict }) => ({ name, section, verdict })),
-        };
-        await rename(`${proof}.html`, page);
-      } else {
-        const late = isLate && `It was not finished after ${duration(this.#limitMs)}.`;
-        const reason = report?.reason ?? (late || said || `The grader ended with code ${code}.`);
-        outcome = await this.#notGraded(row, reason, ms);
-      }
+      const late = isLate && `It was not finished after ${duration(this.#limitMs)}.`;
+      const written = existsSync(json) ? await readReport(json) : undefined;
+      const report = written ?? { reason: late || said || `The grader ended with code ${code}.` };
+      if (this.#isStopping && !written) return { isMet: false, results: [], ms, reason: NOT_YET };
+      const now = { report, ms, attempt: (kept?.attempt ?? 0) + 1, before: beforeNow(this.#rubric, kept) };
       // A build may have left files among the sources, and links that lead out: that is no change.
-      if ((report || isLate) && !this.#isStopping)
-        await writeWhole(record, JSON.stringify({ keys: [key, await keyNow().catch(() => key)], outcome }));
-      return outcome;
+      if (written || isLate) {
+        const keys = [key, await keyNow().catch(() => key)];
+        await writeWhole(this.#fileOf(row, 'json'), JSON.stringify({ keys, ...now } satisfies Kept));
+      }
+      return this.#present(row, now);
     } finally {
       await rm(drafts, { recursive: true, force: true });
     }
   }
 
+  /** Writes the row's page, which a changed rubric may change too. */
+  async #present(row: Row, graded: Omit<Kept, 'keys'>, isKept = false): Promise<Graded> {
+    const { outcome, report } = outcomeBy(this.#rubric, graded, isKept);
+    const page = report ? pairPage(report, studentNotes(row, outcome)) : notGradedPage(row, outcome.reason!);
+    await writeWhole(this.#fileOf(row, 'html'), page);
+    return outcome;
+  }
+
   /** Why a row cannot be graded, where that can be seen beforehand. */
-  #obstacle({ folder: name }: Row, folder: string, args: string[] | undefined): string | undefined {
+  #obstacle({ folder: name }: Row, folder: string, args: string[]): string | undefined {
     if (!isFolder(folder)) return `There is no folder ${name}.`;
     if (lstatSync(folder).isSymbolicLink()) return `The folder ${name} is a symbolic link; name the folder itself.`;
     if (!leadsOut(folder, this.#out))
       return `The folder ${name} holds the grades of the class, too; keep these in another one (--out).`;
-    if (!args) return `The row has no commands, and the folder ${name} no Compose file.`;
     for (const arg of args) {
       const [, option, path] = /^(--a-dir|--b-dir|--compose)=(.*)/s.exec(arg) ?? [];
       const place = option && leadsOut(folder, path!);
@@ -239,54 +255,38 @@ class ClassRun {
     return;
   }
 
-  async #notGraded(row: Row, why: string, ms: number): Promise<Graded> {
-    const reason = printable(why, 1000);
-    const base = join(this.#out, 'students', row.file);
-    await rm(`${base}.json`, { force: true }); // of an earlier grade, whose page goes now
-    await writeWhole(`${base}.html`, notGradedPage(row.name, reason));
-    return { isMet: false, results: [], reason, ms };
+  async #notGraded(row: Row, reason: string, ms: number): Promise<Graded> {
+    await rm(this.#fileOf(row, 'json'), { force: true }); // of an earlier grade, whose page goes now
+    return this.#present(row, { report: { reason }, ms, attempt: 0 });
   }
 
-  /** The options for the row's pair, as seen from its folder; undefined when it has none. */
-  #argumentsFor(row: Row): string[] | undefined {
+  /** The options for the row's pair, as seen from its folder, and whether it can meet another one; or why it has none. */
+  #pairOf(row: Row): { args: string[]; isApart: boolean } | string {
     const args = pairArguments(this.#options, row.options);
-    if (args.some((arg) => /^--(?:a|b|compose)=/.test(arg))) return args;
-    const file = COMPOSE_FILES.find((name) => existsSync(resolve(this.#from, row.folder, name)));
-    return file ? pairArguments(this.#options, { ...row.options, compose: file }) : undefined;
+    const isIsolated = args.some((arg) => arg.startsWith('--isolate='));
+    if (args.some((arg) => /^--(?:a|b|compose)=/.test(arg)))
+      return { args, isApart: isIsolated || args.some((arg) => arg.startsWith('--compose=')) };
+    const folder = resolve(this.#from, row.folder);
+    if (!isFolder(folder)) return `There is no folder ${row.folder}.`;
+    try {
+      return { args, isApart: findPair(filesIn(folder), isIsolated).options.compose !== undefined || isIsolated };
+    } catch (error) {
+      if (error instanceof Ungradable) return error.message;
+      return `The folder ${row.folder} cannot be read: ${(error as Error).message}.`;
+    }
   }
 
   #tellWhatRuns() {
     const names = [...this.#running.keys()].map(({ id }) => id).join(', ');
-    this.#showProgress(`${this.#outcomes.size}/${this.#rows.length} grading ${names}${this.#timeLeft(', ')}`);
+    this.#showProgress(`${this.#outcomes.size}/${this.#asked.length} grading ${names}${this.#timeLeft(', ')}`);
   }
 
   #timeLeft(before: string): string {
-    const rows = this.#rows.length - this.#outcomes.size;
+    const rows = this.#asked.length - this.#outcomes.size;
     if (rows === 0 || this.#times.length === 0) return '';
     const mean = this.#times.reduce((sum, ms) => sum + ms, 0) / this.#times.length;
     return `${before}about ${duration((mean * rows) / Math.min(this.#jobs, rows))} left`;
   }
-}
-
-function summary({ isMet, scores, reason, ms, isKept }: Graded): string {
-  if (!scores) return `not graded: ${reason}`;
-  const { lab, robustness } = scores;
-  const when = isKept ? 'as before' : `in ${duration(ms)}`;
-  return `${isMet ? 'met' : 'not met'}, ${lab.passed} of ${lab.of}, robustness ${robustness.passed} of ${robustness.of}, ${when}`;
-}
-
-async function keptIn(file: string): Promise<Kept | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch {
-    return;
-  }
-}
-
-async function reportIn(file: string): Promise<Report | undefined> {
-  if (!existsSync(file)) return;
-  if (statSync(file).size > MAX_REPORT_BYTES) throw new Error('its report is longer than 32 MiB.');
-  return JSON.parse(await readFile(file, 'utf8'));
 }
 
 const hash = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');

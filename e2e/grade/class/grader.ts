@@ -1,12 +1,16 @@
 import { globSync } from 'node:fs';
 import { ROOT } from '../../stack/paths.ts';
 
-/** What the grade imports from. */
-export const WINGS = ['stack', 'picture', 'experiment', 'pairs', 'docs', 'requirements', 'grade'];
+/** What acts and records imports from these wings. */
+export const WINGS = ['stack', 'picture', 'experiment', 'pairs', 'requirements'];
 
-/** What decides about a grade: the programs of these wings, and the versions of all that they use. */
+const ACTING = 'grade/record-pair.ts';
+
+/** What decides about a record: the programs of these wings, and the versions of all that they use. */
 export function graderFiles(): string[] {
-  const files = WINGS.flatMap((wing) => globSync(`${ROOT}e2e/${wing}/**/*.{ts,js,yml}`));
+  const files = [...WINGS.map((wing) => `${wing}/**/*.{ts,js,yml}`), ACTING].flatMap((files) =>
+    globSync(`${ROOT}e2e/${files}`),
+  );
   const programs = files.filter((file) => !/\.test\.ts$|\/fixtures\//.test(file)).sort();
   return [...programs, ...globSync(`${ROOT}package-lock.json`)];
 }

@@ -3,7 +3,8 @@ import { parse } from 'csv-parse/sync';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { printable } from '../../stack/foreign-text.ts';
-import { classPage, notGradedPage } from '../class/class-page.ts';
+import { canvasCsv } from '../class/canvas-csv.ts';
+import { classPage, notGradedPage, studentNotes } from '../class/class-page.ts';
 import type { Row } from '../class/class-file.ts';
 import type { Result } from '../judge.ts';
 import { gradescope } from './gradescope.ts';
@@ -131,12 +132,14 @@ describe('A proof in Markdown', () => {
 });
 
 describe('A page', () => {
-  const row: Row = { row: 2, id: text, name: text, folder: text, options: {}, file: 'x-1' };
+  const row: Row = { row: 2, id: text, name: text, folder: text, options: {}, file: 'x-1', comment: text, points: -1 };
   const finished = [
     { row, isMet: false, scores: hostile.scores, results: hostile.results, ms: 5000 },
     { row: { ...row, file: 'x-2' }, isMet: false, results: [], reason: text, ms: 0 },
   ];
-  const pages = { pair: pairPage(hostile), class: classPage(finished, 3), none: notGradedPage(text, text) };
+  const changes = { when: '2026-01-02T03:04:05.678Z', better: [text], worse: ['B answers'] };
+  const notes = studentNotes(row, { ...finished[0]!, attempt: 3, changes });
+  const pages = { pair: pairPage(hostile, notes), class: classPage(finished), none: notGradedPage(row, text) };
 
   for (const [name, page] of Object.entries(pages)) {
     it(`shows what others wrote as text (${name})`, () => {
@@ -165,6 +168,19 @@ describe('A page', () => {
       expect(page).not.to.match(/(?:src|href)="(?!data:|students\/)/);
     });
   }
+
+  it('of a student has what a person gave, and what is different from the grade before', () => {
+    expect(pages.pair)
+      .to.contain('<p>Points given by hand: -1</p>')
+      .and.to.contain('This is grade 3 of this work.')
+      .and.to.match(/Met now, and not in the grade of 2026-01-02 03:04 UTC:<\/p>\n<ul><li>&#60;script/)
+      .and.to.match(/No longer met since the grade of 2026-01-02 03:04 UTC:<\/p>\n<ul><li>B answers<\/li>/);
+  });
+
+  it('of a class counts what is wrong most, and how many were not graded', () => {
+    expect(pages.class).to.match(/2 students: 0 meet .*, 1 does not, 1 was not graded/);
+    expect(pages.class).to.match(/What the class gets wrong most[^]*<td class="number">1 of 1<\/td>/);
+  });
 });
 
 describe('The terminal', () => {
@@ -224,6 +240,22 @@ describe('grades.csv', () => {
   it('has nothing that a spreadsheet runs', () => {
     const [, second] = parse<Record<string, string>>(csv, { columns: true });
     expect(second).to.include({ name: "'=cmd|x", reason: "'-1\n@SUM(A1)" });
+  });
+});
+
+describe("Canvas's gradebook", () => {
+  const row: Row = { row: 2, id: '17', name: 'Ada', folder: 'f', options: {}, file: '17', points: 0.5 };
+  const scores = { lab: { passed: 14, of: 15 }, robustness: { passed: 3, of: 4 }, all: { passed: 17, of: 19 } };
+  const graded = { row, isMet: false, scores, results: [], ms: 1 };
+  const none = { row: { ...row, id: '18', name: '=x', points: 3 }, isMet: false, results: [], ms: 1, reason: 'No.' };
+
+  it("has the lab's points with those given by hand, and an empty cell where there is no grade", () => {
+    expect(parse(canvasCsv([graded, none], 'Two services (12)'))).to.deep.equal([
+      ['Student', 'ID', 'SIS User ID', 'SIS Login ID', 'Section', 'Two services (12)'],
+      ['Points Possible', '', '', '', '', '15'],
+      ['Ada', '17', '', '', '', '14.5'],
+      ["'=x", '18', '', '', '', ''],
+    ]);
   });
 });
 
