@@ -8,6 +8,7 @@ import { pictureOf } from './evidence.ts';
 import { judge } from './judge.ts';
 import type { Options } from './options.ts';
 import { recordOf, withPair } from './record-pair.ts';
+import { givenByRunner } from './report/classroom50.ts';
 import { writeWhole } from './report/files.ts';
 import { FORMAT_NAMES, FORMATS } from './report/formats.ts';
 import { pairPage } from './report/page.ts';
@@ -81,6 +82,7 @@ export async function rescore(file: string, options: Options, out: NodeJS.WriteS
 function checkOutputs(options: Options) {
   const proof = options.proof && `${options.proof}.md`; // it makes its files' names
   checkFiles({ ...options, proof }, [...FORMAT_NAMES, 'proof']);
+  if (options.classroom50 !== undefined) givenByRunner(process.env);
 }
 
 async function write(report: Report, options: Options) {

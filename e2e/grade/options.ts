@@ -36,7 +36,7 @@ address in SERVICE_A_URL.
   --proof FILE             what was typed, answered and logged in a success, a failure and an outage:
                            FILE.md with its picture FILE.svg, and all in one page, FILE.html
   --json FILE              everything, for machines
-  --junit FILE   --gradescope FILE   for these, in their form
+  --junit FILE   --gradescope FILE   --classroom50 FILE   for these, in their form
 
 A whole class, a row a student; e2e/grade/README.md has the columns:
   --class FILE.csv --out DIR [--jobs N] [--limit MINUTES] [--only ID] [--canvas 'ASSIGNMENT (NUMBER)']

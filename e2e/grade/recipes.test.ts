@@ -84,6 +84,39 @@ describe("The recipes in the grade's README", function () {
     expect(output).to.match(/^There is no directory .*submission\/service-a/);
   });
 
+  it('grade a submission in Classroom 50', async () => {
+    const repository = join(dir, 'two-services');
+    const submission = join(dir, 'submission');
+    lay(repository, submission);
+    const a = join(submission, 'service-a/app.py');
+    writeFileSync(a, readFileSync(a, 'utf8').replaceAll('call-echo', 'none')); // else it could be B as well
+    const given = recipe('autograder.py').replaceAll('"/tmp/two-services"', JSON.stringify(repository));
+    const script = given
+      .replace(/^subprocess.run\(\["(?:git|npm)", "(?:clone|ci)".*\n/gm, '') // which would need the network
+      .replace(
+        '"--", ',
+        `"--", ${urls
+          .split(' ')
+          .map((part) => `"${part}", `)
+          .join('')}`,
+      );
+    expect(script.split('\n')).to.have.length(given.split('\n').length - 2);
+    const names = ['CLASSROOM', 'ASSIGNMENT', 'SUBMISSION_TAG', 'COMMIT_URL', 'RELEASE_URL', 'REVIEW_URL'];
+    const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+    await promisify(execFile)('python3', ['-c', script], {
+      cwd: submission,
+      env: { ...env, ...Object.fromEntries(names.map((name) => [name, `the ${name}`])) },
+      timeout: 110_000,
+    });
+    const result = JSON.parse(readFileSync(join(submission, 'result.json'), 'utf8'));
+    expect(result).to.include({
+      schema: 'classroom50/result/v1',
+      classroom: 'the CLASSROOM',
+      review: 'the REVIEW_URL',
+    });
+    expect(result.score).to.equal(result['max-score']).and.to.be.above(10);
+  });
+
   it('grade a class', async () => {
     const [, csv] = /```csv\n(.*?)```/s.exec(README)!;
     const [, command] = /```sh\n(npm run grade -- --class .*?)```/s.exec(README)!;

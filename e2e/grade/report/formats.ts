@@ -1,4 +1,5 @@
 import type { Report } from './report.ts';
+import { classroom50 } from './classroom50.ts';
 import { gradescope } from './gradescope.ts';
 import { junit } from './junit.ts';
 
@@ -7,6 +8,7 @@ export const FORMATS = {
   json: (report: Report) => `${JSON.stringify(report, null, 2)}\n`,
   junit,
   gradescope,
+  classroom50: (report: Report) => classroom50(report, process.env),
 };
 export type Format = keyof typeof FORMATS;
 export const FORMAT_NAMES = Object.keys(FORMATS) as Format[];

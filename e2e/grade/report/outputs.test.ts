@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { printable } from '../../stack/foreign-text.ts';
 import { canvasCsv } from '../class/canvas-csv.ts';
 import { classPage, notGradedPage, studentNotes } from '../class/class-page.ts';
+import { classroom50 } from './classroom50.ts';
 import type { Row } from '../class/class-file.ts';
 import type { Result } from '../judge.ts';
 import { gradescope } from './gradescope.ts';
@@ -256,6 +257,62 @@ describe("Canvas's gradebook", () => {
       ['Ada', '17', '', '', '', '14.5'],
       ["'=x", '18', '', '', '', ''],
     ]);
+  });
+});
+
+describe("Classroom 50's result", () => {
+  const env = {
+    ...{
+      CLASSROOM: 'cs',
+      ASSIGNMENT: 'lab',
+      SUBMISSION_TAG: 'submit/1',
+      COMMIT_URL: 'https://c',
+      RELEASE_URL: 'https://r',
+    },
+    REVIEW_URL: '',
+  };
+  const results = [
+    result({ points: 0.5 }),
+    result({ points: 1.25, verdict: 'fail' }),
+    result({ verdict: 'not applicable', because: 'A speaks gRPC' }),
+    result({ section: 'robustness', verdict: 'fail', because: text }),
+  ];
+  const written = JSON.parse(classroom50(reportOf(results), env));
+
+  it('has what the runner gave, and when it was graded', () => {
+    expect(written).to.include({
+      ...{ schema: 'classroom50/result/v1', classroom: 'cs', assignment: 'lab', submission: 'submit/1' },
+      ...{ commit: 'https://c', release: 'https://r', review: 'https://c', datetime: '2026-01-02T03:04:05Z' },
+    });
+  });
+
+  // Its score collector refuses fractions, a score above its maximum, and a test without a name.
+  it('has whole points in the proportions of the rubric, which add up', () => {
+    expect(written).to.include({ score: 2, 'max-score': 7 });
+    const points = written.tests.map((test: any) => [test.passed, test.score, test['max-score']]);
+    expect(points).to.deep.equal([
+      [true, 2, 2],
+      [false, 0, 5],
+      [true, 0, 0],
+      [false, 0, 0],
+    ]);
+    for (const test of written.tests) expect(test['test-name']).to.be.a('string').that.is.not.empty;
+  });
+
+  it('of a pair without a grade is 0 of 1, with the reason', () => {
+    const { score, tests, ...rest } = JSON.parse(classroom50(reportOf([], { reason: 'B did not start.' }), env));
+    expect([score, rest['max-score'], tests[0]['test-name'], tests[0].passed]).to.deep.equal([
+      0,
+      1,
+      'B did not start.',
+      false,
+    ]);
+  });
+
+  it('is refused outside of the runner, in one sentence', () => {
+    expect(() => classroom50(reportOf(results), { CLASSROOM: 'cs' })).to.throw(
+      "--classroom50 is for Classroom 50's runner, which sets ASSIGNMENT, SUBMISSION_TAG, COMMIT_URL, RELEASE_URL: not set here.",
+    );
   });
 });
 
