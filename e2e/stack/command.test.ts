@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { ROOT } from './paths.ts';
 
 const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { scripts: Record<string, string> };
-const commands = Object.entries(scripts).filter(([, script]) => /^node .*e2e\/\w+\/main\.ts$/.test(script));
+const commands = Object.entries(scripts).filter(([, script]) => /^node .*e2e\/[\w/-]+\/main\.ts$/.test(script));
 
 describe('A command', () => {
   const run = (script: string, ...args: string[]) =>
@@ -39,6 +39,14 @@ describe('A command', () => {
   });
 
   it('is each script that runs a main of e2e', () => {
-    expect(commands.map(([name]) => name)).to.have.members(['start', 'grade', 'live', 'bench', 'swarm', 'docs']);
+    expect(commands.map(([name]) => name)).to.have.members([
+      'start',
+      'grade',
+      'error-rate',
+      'live',
+      'bench',
+      'swarm',
+      'docs',
+    ]);
   });
 });
