@@ -165,6 +165,12 @@ const LATENCIES: Record<string, (request: Request) => string> = {
     JSON.stringify({ path, status, msg, latency_ms: Number(ms.toFixed(2)) }),
   'behind an id of letters': ({ path, status, ms, id }) =>
     `path=${path} status=${status} id=hheuggg_EO${String.fromCharCode(97 + Number(id[22]))}A latency_ms=${ms.toFixed(2)}`,
+  'behind a query in a CSV': ({ path, msg, status, ms }) =>
+    `,GET,${path}?msg=${msg},${status},${(ms / 1000).toFixed(6)}`,
+  'at the end of a line with pictures': ({ path, status, ms }) =>
+    `${'🚀'.repeat(8)} ${path} ${status} took=${ms.toFixed(2)}`,
+  'beside two times': ({ path, status, ms }) =>
+    `start=${time(0)} ${path} ${status} took=${ms.toFixed(2)} end=${time(ms)}`,
   'with a comma': ({ path, status, ms }) =>
     `${path} antwortet ${status}, das dauerte ${(ms / 1000).toFixed(4).replace('.', ',')} Sekunden.`,
 };

@@ -12,11 +12,11 @@ type Asked = Exchange & { msg: string };
 
 const echoOf = (msg: string) => `200 and an answer that holds A's echo of "${msg}"`;
 
-export function expectEcho({ sent, answer, received, msg }: Asked, where = '') {
+function expectEcho({ sent, answer, received, msg }: Asked, where = '') {
   if (answer?.status !== 200 || !tells(answer, msg)) throw new Fault(`${sent}${where}`, received, echoOf(msg));
 }
 
-export async function callB(pair: Pair): Promise<Asked> {
+async function callB(pair: Pair): Promise<Asked> {
   const msg = word();
   return { ...(await pair.call(msg)), msg };
 }

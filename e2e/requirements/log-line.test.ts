@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  apart,
   failureWords,
   latencyPlaces,
   namesEndpoint,
@@ -246,6 +247,15 @@ describe('A log line', () => {
       expect(tellsFailure([bad], [good])).to.equal(tells);
     });
   }
+
+  it('is apart again from one that a race has written into it, and no other line is divided', () => {
+    const [one, other] = ['Service A: /echo took 1', 'Service A: /echo took 2'];
+    expect(apart([one, `${other}${one}`, other], '/echo')).to.deep.equal([one, other, one, other]);
+    const emoji = ['🚀🚀🚀 /echo took 12', '🚀🚀🚀 /echo took 13'];
+    expect(apart(emoji, '/echo')).to.deep.equal(emoji);
+    const twice = ['2026-11-27T01 /echo since 2026-11-27T00', '2026-11-28T02 /echo since 2026-11-27T00'];
+    expect(apart(twice, '/echo')).to.deep.equal(twice);
+  });
 
   it('names its service only by a name that is its own', () => {
     const named = (line: string, role: 'a' | 'b', other: string) => tellsService(role, [line], [other])(line);

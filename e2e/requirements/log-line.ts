@@ -49,17 +49,19 @@ const IDS =
 const CONTEXT_CHARS = 24;
 const MAX_CHARS = 2000; // of a line, and
 const MAX_PLACES = 100; // in it: a flood is no log of a request
+const QUERY = /\?[^\s"',;|)\]}]*/g;
 const DECIMAL_COMMA = /(?<=[\s=:])(\d+),(\d+)(?=\s|$|[a-zµμ])/gi;
 /** A word, with what separates it from the value behind it. */
 const KEY = /[\p{L}_][\p{L}\d_.-]*[^\p{L}\d]{0,6}$/u;
 const NOISE_MS = 25; // between what a service and its caller measure
 const LEAST_SHARE = 0.5; // of the time that was caused: a service that waits for a processor reads its clock late
 
-/** The first 2,000 characters of a line without what is another one each time: its date, ids, queries, and how many blanks there are. */
+/** The first 2,000 characters of a line without the text that was sent. */
+const without = (line: string, msg: string) => (msg ? line.replaceAll(msg, ' ') : line).slice(0, MAX_CHARS);
+
+/** A line without what is another one each time: its date, ids, queries, the text that was sent, and how many blanks there are. */
 const constant = (line: string, msg = '') =>
-  (msg ? line.replaceAll(msg, ' ') : line)
-    .slice(0, MAX_CHARS)
-    .replace(/\?[^\s"']*/g, '?')
+  without(line.replace(QUERY, '?'), msg)
     .replace(DATES, ' ')
     .replace(IDS, ' ')
     .replace(DECIMAL_COMMA, '$1.$2')
@@ -133,12 +135,11 @@ function placesOf(call: Logged) {
 
 /** The words of a line, without what varies from one request to the next: numbers, ids and the text that was sent. */
 function wordsIn(line: string, msg = ''): Set<string> {
-  const constant = (msg ? line.replaceAll(msg, ' ') : line)
-    .slice(0, MAX_CHARS)
+  const told = without(line, msg)
     .replace(HEX, ' ')
     .replace(/\\[nrt]/g, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2');
-  const words = constant.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
+  const words = told.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
   return new Set(words.filter((word) => !/\d.*\d/.test(word)));
 }
 
@@ -241,7 +242,9 @@ const pairsIn = (line: string) =>
 
 /** What each service says in one place, whatever it is asked, and the other never does there: a name. */
 function namesIn(ofPaths: string[][], others: string[]): Set<string> {
-  const own = inAll(ofPaths.filter(({ length }) => length > 0).map((lines) => inMany(lines.map(pairsIn))));
+  const logged = ofPaths.filter(({ length }) => length > 0);
+  if (logged.length < 2) return new Set(); // what differs may be the path
+  const own = inAll(logged.map((lines) => inMany(lines.map(pairsIn))));
   const foreign = others.map(valuesIn);
   return new Set(
     [...own].filter((pair) => {
@@ -258,7 +261,7 @@ function namesIn(ofPaths: string[][], others: string[]): Set<string> {
  * path, `ofPaths` those about each.
  */
 export function tellsService(role: 'a' | 'b', own: string[], others: string[], ofPaths: string[][] = [own]) {
-  const names = ofPaths.length > 1 ? namesIn(ofPaths, others) : new Set<string>();
+  const names = namesIn(ofPaths, others);
   const ofOther = role === 'a' ? 'b' : 'a';
   const words = ownWords(own, others)
     .filter((word) => word !== ofOther)
@@ -302,18 +305,23 @@ export function requestsIn(lines: string[]): string[] {
 
 const MIN_PREFIX = 8;
 
-/** The lines, where two that a race has written into one are apart again: what all begin with stands in its middle. */
-export function apart(lines: string[]): string[] {
+/**
+ * The lines about `path`, where two that a race has written into one are apart again: what all begin with stands in its middle,
+ * and each part names the path.
+ */
+export function apart(lines: string[], path: string): string[] {
   const [first = '', ...others] = lines;
-  const differs = [...first].findIndex((_, index) => others.some((line) => line[index] !== first[index]));
-  const prefix = first.slice(0, differs < 0 ? undefined : differs);
-  if (prefix.length < MIN_PREFIX) return lines;
-  return lines.flatMap((line) =>
-    line
+  let length = 0;
+  while (length < first.length && others.every((line) => line[length] === first[length])) length++;
+  if (length < MIN_PREFIX) return lines;
+  const prefix = first.slice(0, length);
+  return lines.flatMap((line) => {
+    const parts = line
       .split(prefix)
       .slice(1)
-      .map((rest) => prefix + rest),
-  );
+      .map((rest) => prefix + rest);
+    return parts.every((part) => namesEndpoint(part, path)) ? parts : [line];
+  });
 }
 
 /** What stays the same in lines of one kind: numbers and times are left out. */

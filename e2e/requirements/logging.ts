@@ -223,7 +223,10 @@ export const measures = lab({
 
 /** What the lines say about each request for `path`; those with one id are about one request. */
 export const linesFor = (lines: string[], path: string) =>
-  apart(requestsIn(lines).filter((line) => namesEndpoint(line, path))).slice(0, MAX_LINES);
+  apart(
+    requestsIn(lines).filter((line) => namesEndpoint(line, path)),
+    path,
+  ).slice(0, MAX_LINES);
 
 export const shown = (lines: string[]) =>
   lines.length === 0
