@@ -26,7 +26,7 @@ export async function gradePair(
   checkOutputs(given);
   const { name, rubric: rubricFile } = given;
   const start = Date.now();
-  const weigh = rubricFile === undefined ? undefined : readRubric(rubricFile).weigh;
+  const weigh = rubricFile === undefined ? undefined : readRubric(rubricFile);
   const about = { name, rubric: rubricFile, when: new Date(start).toISOString() };
   let pair: Report['pair'] = {};
   try {
@@ -60,7 +60,7 @@ export async function rescore(file: string, options: Options, out: NodeJS.WriteS
     throw new Unusable(`--${given[0]} is for a pair that is run; leave it out, or leave --rescore out.`);
   checkOutputs(options);
   const { rubric: rubricFile, name } = options;
-  const weigh = rubricFile === undefined ? undefined : readRubric(rubricFile).weigh;
+  const weigh = rubricFile === undefined ? undefined : readRubric(rubricFile);
   const report = await readReport(path(file));
   const { record, reason } = report;
   if (record?.version !== RECORD_VERSION)

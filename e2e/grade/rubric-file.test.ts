@@ -17,7 +17,7 @@ describe("An instructor's rubric", () => {
 
   function read(text: string) {
     writeFileSync(file, text);
-    const { weigh } = readRubric(file);
+    const weigh = readRubric(file);
     return CHECKS.map(weigh);
   }
   const readValue = (rubric: object) => read(JSON.stringify(rubric));

@@ -17,7 +17,7 @@ export const presentRubric = () =>
  * points, the name to be shown and, where the check is about them, the statuses with which B may say that A failed; a check
  * that it does not name stays as it is. Throws an `Unusable` for anything else.
  */
-export function readRubric(file: string): { weigh: Weigh; text: string } {
+export function readRubric(file: string): Weigh {
   const refuse = (why: string): never => {
     throw new Unusable(`The rubric ${file} ${why}`);
   };
@@ -47,7 +47,7 @@ export function readRubric(file: string): { weigh: Weigh; text: string } {
   if (twice) refuse(`gives two checks the name ${JSON.stringify(twice)}.`);
   if (!CHECKS.some(({ name, section }) => section === 'lab' && weighed.get(name)))
     refuse("leaves out all of the lab's checks.");
-  return { weigh: ({ name }) => weighed.get(name), text };
+  return ({ name }) => weighed.get(name);
 }
 
 function weighedBy(value: unknown, check: Check, refuse: (why: string) => never) {

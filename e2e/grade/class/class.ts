@@ -74,7 +74,7 @@ class ClassRun {
     this.#jobs = Math.ceil(numberIn(options, 'jobs', 64));
     this.#grader = grader;
     const { rubric } = options;
-    this.#rubric = rubric ? { file: rubric, weigh: readRubric(rubric).weigh } : undefined;
+    this.#rubric = rubric ? { file: rubric, weigh: readRubric(rubric) } : undefined;
     this.#showProgress = showProgress;
   }
 
