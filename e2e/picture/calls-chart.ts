@@ -1,10 +1,10 @@
+/** The chart of calls, drawn as one tree: pictures write it as markup, the live page makes elements of it. */
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
-import { placed } from './labels.ts';
-import { LATENCIES, picture, shareOf } from './picture.ts';
+import { LATENCIES, picture, shareOf, SLOWEST_MS } from './picture.ts';
 import type { Band } from './states.ts';
 
 /** One call on B: when it began and how long it took, in milliseconds, and which mark it gets. */
-interface DrawnCall {
+export interface DrawnCall {
   at: number;
   ms: number;
   outcome: string;
@@ -18,93 +18,209 @@ export interface DrawnBand {
   to: number;
 }
 
-interface CallsChart {
+/** What there is to draw but for the calls. Times are in the milliseconds of the calls, sizes in CSS pixels. */
+export interface Plot {
+  bands: DrawnBand[];
+  /** The ends of the time axis. */
+  from: number;
+  to: number;
+  /** The labels of the axes lie within the size. */
+  width: number;
+  height: number;
+  top?: number;
+  /** B's, where it is known. */
+  deadlineMs?: number;
+  /** The upper end of the scale. */
+  slowestMs?: number;
+  /** When the time axis has its zero, if not at its beginning, and the label of so many milliseconds after it. */
+  zero?: number;
+  labelOf?: (ms: number) => string;
+  /** The call that has a ring. */
+  chosen?: DrawnCall;
+}
+
+interface CallsChart extends Pick<Plot, 'bands' | 'from' | 'to' | 'deadlineMs'> {
   /** What the picture is called by a screen reader, and what it tells. */
   title: string;
   story: string;
   heading: string;
   calls: DrawnCall[];
-  bands: DrawnBand[];
-  /** The ends of the time axis, in the milliseconds of the calls and bands. */
-  from: number;
-  to: number;
-  /** B's, where it is known. */
-  deadlineMs?: number;
 }
 
-const WIDTH = 860;
-const [LEFT, RIGHT, TOP, HEIGHT] = [58, 840, 32, 208];
+/** An SVG element: its name, its attributes, and what is in it. */
+export type Shape = [name: string, attributes: Record<string, string | number>, ...content: (Shape | string)[]];
+
+const [LEFT, RIGHT, ABOVE, BELOW] = [58, 20, 26, 32]; // around the marks
 const LETTER = 6.3; // about the width of one
 const BOLD_LETTER = 7.7;
 const LINE = 18;
 const GAP = 6; // between two labels
+const TICK = 78; // from one label of the time axis to the next, at least
+const CHUNK = 40;
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
-export function drawCalls({ title, story, heading, calls, bands, from, to, deadlineMs }: CallsChart): string {
-  const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in OUTCOMES ? outcome : 'other'));
-  const seen = OUTCOME_NAMES.filter((outcome) => outcomes[outcome]);
-  const { legend, lines } = legendOf(seen);
-  const top = TOP + lines * LINE + 26;
-  const bottom = top + HEIGHT;
-  const x = (time: number) => round(LEFT + ((Math.max(time, from) - from) / (to - from)) * (RIGHT - LEFT));
-  const y = (ms: number) => round(bottom - shareOf(ms) * HEIGHT);
-
-  const shown = bands.filter(({ band, to }) => band && to > from);
-  const drawnBands = shown.map(
-    ({ band, from, to }) =>
-      `<rect class="band-${band}" x="${x(from)}" y="${top}" width="${round(x(to) - x(from))}" height="${HEIGHT}"/>`,
-  );
-  const labels = placed(
-    shown.map(({ name, from, to }) => ({ text: name, from: x(from), to: x(to), width: name.length * BOLD_LETTER })),
-    GAP,
-    LEFT,
-    RIGHT,
-  ).map(({ text, at }) => `<text class="strong middle" x="${round(at)}" y="${top - 6}">${text}</text>`);
-  const latencies = Object.entries(LATENCIES).flatMap(([label, ms]) => [
-    `<path class="line" d="M${LEFT} ${y(ms)}H${RIGHT}"/>`,
-    `<text class="end" x="${LEFT - 6}" y="${y(ms) + 4}">${label}</text>`,
-  ]);
-  const seconds = Math.floor((to - from) / 1000);
-  const every = [1, 2, 5, 10, 20, 30].find((step) => seconds / step <= 10) ?? 60;
-  const times = Array.from({ length: Math.floor(seconds / every) + 1 }, (_, index) => index * every).map(
-    (second) => `<text class="middle" x="${x(from + second * 1000)}" y="${bottom + LINE}">${second} s</text>`,
-  );
-  const deadline = deadlineMs
-    ? [
-        `<path class="line" d="M${LEFT} ${y(deadlineMs)}H${RIGHT}"/>`,
-        `<text class="quiet" x="${LEFT + 6}" y="${y(deadlineMs) - 6}">B's deadline</text>`,
-      ]
-    : [];
-  const marks = seen.map((outcome) => {
-    const places = new Set(outcomes[outcome]!.map(({ at, ms }) => `M${x(at)} ${y(ms)}`));
-    const path = [...places].map((place) => place + OUTCOMES[outcome]!.path).join('');
-    return `<path class="mark outcome-${outcome}" d="${path}"/>`;
-  });
-
-  return picture(WIDTH, bottom + 32, title, story, [
-    `<text class="heading" x="${LEFT}" y="24">${heading}</text>`,
-    ...legend,
-    ...drawnBands,
-    ...labels,
-    ...latencies,
-    ...times,
-    ...deadline,
-    ...marks,
-  ]);
+export function drawCalls({ title, story, heading, calls, ...about }: CallsChart): string {
+  const [width, height] = [860, 266];
+  const { parts, bottom: top } = headOf(heading, calls, width);
+  const plot = { ...about, top, width, height };
+  const { x, y } = scalesOf(plot);
+  const shapes = [...frameOf(plot), ...marksOf(calls, x, y)];
+  return picture(width, top + height, title, story, [...parts, ...shapes.map(markup)]);
 }
 
-/** In as many lines as it takes. */
-function legendOf(outcomes: string[]) {
-  let [right, lines] = [LEFT, 1];
-  const legend = outcomes.map((outcome) => {
+/** A heading and a legend of what calls came to, in as many lines as it takes; `bottom` is where they end. */
+export function headOf(heading: string, calls: DrawnCall[], width: number): { parts: string[]; bottom: number } {
+  let [right, bottom] = [LEFT, 32 + LINE];
+  const legend = seenIn(calls).map((outcome) => {
     const { path, meaning } = OUTCOMES[outcome]!;
-    const width = 36 + meaning.length * LETTER;
-    if (right + width > RIGHT) [right, lines] = [LEFT, lines + 1];
-    const [left, top] = [right, TOP - 8 + lines * LINE];
-    right += width;
-    return `<path class="mark outcome-${outcome}" d="M${left + 4} ${top}${path}"/><text x="${left + 12}" y="${top + 4}">${meaning}</text>`;
+    const own = 36 + meaning.length * LETTER;
+    if (right > LEFT && right + own > width - RIGHT) [right, bottom] = [LEFT, bottom + LINE];
+    const [left, y] = [right, bottom - 8];
+    right += own;
+    return `<path class="mark outcome-${outcome}" d="M${left + 4} ${y}${path}"/><text x="${left + 12}" y="${y + 4}">${meaning}</text>`;
   });
-  return { legend, lines };
+  return { parts: [`<text class="heading" x="${LEFT}" y="24">${heading}</text>`, ...legend], bottom };
+}
+
+/** The outcomes of calls in the order of a legend. */
+export function seenIn(calls: DrawnCall[]): string[] {
+  const seen = new Set(calls.map(({ outcome }) => (outcome in OUTCOMES ? outcome : 'other')));
+  return OUTCOME_NAMES.filter((outcome) => seen.has(outcome));
+}
+
+/** How many pixels long the time axis of a chart is. */
+export const axisOf = (width: number) => width - LEFT - RIGHT;
+
+/** Where a time and a latency stand; what is beyond an axis stands at its end. */
+export function scalesOf({ from, to, width, height, top = 0, slowestMs }: Plot) {
+  const bottom = top + height - BELOW;
+  const share = (time: number) => (Math.min(Math.max(time, from), to) - from) / (to - from);
+  return {
+    x: (time: number) => round(LEFT + share(time) * axisOf(width)),
+    y: (ms: number) => round(bottom - shareOf(ms, slowestMs) * (height - ABOVE - BELOW)),
+  };
+}
+
+/** All but the marks. */
+function frameOf(plot: Plot): Shape[] {
+  const { bands, from, to, width, height, top = 0, deadlineMs, slowestMs = SLOWEST_MS } = plot;
+  const { x, y } = scalesOf(plot);
+  const right = width - RIGHT;
+  const shown = bands.filter((band) => band.band && band.to > from && band.from < to);
+  const places = shown.map(({ name, from, to }) => {
+    return { text: name, from: x(from), to: x(to), width: name.length * BOLD_LETTER };
+  });
+  const line = (ms: number): Shape => ['path', { class: 'line', d: `M${LEFT} ${y(ms)}H${right}` }];
+  const latencies = [...Object.entries(LATENCIES), ['10 s', 10_000] as const].filter(([, ms]) => ms <= slowestMs);
+  const beside = { x: LEFT + 6, y: y(deadlineMs ?? 0) - 6 };
+  return [
+    ...places.map(({ from, to }, index): Shape => {
+      const size = { width: Math.max(1, round(to - from)), height: height - ABOVE - BELOW };
+      return ['rect', { class: `band-${shown[index]!.band}`, x: from, y: top + ABOVE, ...size }];
+    }),
+    ...placed(places, LEFT, right).map(({ text, at }): Shape => {
+      return ['text', { class: 'strong middle', x: round(at), y: top + ABOVE - 6 }, text];
+    }),
+    ...latencies.flatMap(([label, ms]): Shape[] => [
+      line(ms),
+      ['text', { class: 'end', x: LEFT - 6, y: y(ms) + 4 }, label],
+    ]),
+    ...ticksOf(plot),
+    ...(deadlineMs ? [line(deadlineMs), ['text', { class: 'quiet', ...beside }, "B's deadline"] satisfies Shape] : []),
+  ];
+}
+
+const inSeconds = (ms: number) => `${ms / 1000} s`;
+
+function ticksOf({ from, to, width, height, top = 0, zero = from, labelOf = inSeconds, ...rest }: Plot): Shape[] {
+  const { x } = scalesOf({ from, to, width, height, ...rest });
+  const seconds = Math.floor((to - from) / 1000);
+  const step =
+    1000 * ([1, 2, 5, 10, 20, 30, 60, 120, 300].find((step) => seconds / step <= axisOf(width) / TICK) ?? 600);
+  const first = Math.ceil((from - zero) / step);
+  const times = Array.from(
+    { length: Math.floor((to - zero) / step) - first + 1 },
+    (_, index) => (first + index) * step,
+  );
+  return times.flatMap((ms): Shape[] => {
+    const [at, label] = [x(zero + ms), labelOf(ms)];
+    if (at + (label.length * LETTER) / 2 > width) return [];
+    return [['text', { class: 'middle', x: at, y: top + height - BELOW + LINE }, label]];
+  });
+}
+
+/** The marks of calls: a path for each outcome, in which equal places are drawn once. */
+export function marksOf(calls: DrawnCall[], x: (at: number) => number, y: (ms: number) => number): Shape[] {
+  const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in OUTCOMES ? outcome : 'other'));
+  return seenIn(calls).map((outcome) => {
+    const places = new Set(outcomes[outcome]!.map(({ at, ms }) => `M${x(at)} ${y(ms)}`));
+    const path = [...places].map((place) => place + OUTCOMES[outcome]!.path).join('');
+    return ['path', { class: `mark outcome-${outcome}`, d: path }];
+  });
+}
+
+/** The length of a chunk of the time axis in milliseconds. Chunks begin at whole multiples of it. */
+export const chunkMsOf = ({ from, to, width }: Plot) => (CHUNK * (to - from)) / axisOf(width);
+
+/**
+ * A chart that moves to the left, by whole pixels where `from` is one. Its marks are in chunks of time, which move as they are;
+ * `drawn` has the chunks of before by their numbers, each at its place among the others until it has left.
+ */
+export function movingChart(
+  plot: Plot,
+  callsIn: (from: number, to: number) => DrawnCall[],
+  drawn = new Map<number, Shape[]>(),
+): Shape[] {
+  const { from, to, width, height, chosen } = plot;
+  const { x, y } = scalesOf(plot);
+  const chunkMs = chunkMsOf(plot);
+  const [first, count] = [Math.floor(from / chunkMs), Math.ceil(axisOf(width) / CHUNK) + 1];
+  for (const index of drawn.keys()) if (index < first || index >= first + count) drawn.delete(index);
+  const chunks: Shape[] = [];
+  for (let index = first; index < first + count; index++) {
+    const left = index * chunkMs;
+    const xInside = (at: number) => round(((at - left) / chunkMs) * CHUNK);
+    const marks = drawn.get(index) ?? marksOf(callsIn(left, left + chunkMs), xInside, y);
+    drawn.set(index, marks);
+    const transform = `translate(${round(((left - from) / chunkMs) * CHUNK)} 0)`;
+    chunks[index % count] = ['g', { class: 'chunk', transform }, ...marks];
+  }
+  const isSeen = chosen && chosen.at >= from && chosen.at < to;
+  const ring = { fill: 'none', stroke: 'var(--text)', 'stroke-width': 2 };
+  return [
+    ...frameOf(plot),
+    ['svg', { x: LEFT, y: 0, width: axisOf(width), height }, ...chunks],
+    ...(isSeen ? [['circle', { cx: x(chosen.at), cy: y(chosen.ms), r: 8, ...ring }] satisfies Shape] : []),
+  ];
+}
+
+/** A shape and what is in it as SVG. */
+export function markup([name, attributes, ...content]: Shape): string {
+  const start = Object.entries(attributes).reduce((text, [key, value]) => `${text} ${key}="${value}"`, `<${name}`);
+  const inner = content.map((part) => (typeof part === 'string' ? part.replace(/[&<]/g, escaped) : markup(part)));
+  return inner.length > 0 ? `${start}>${inner.join('')}</${name}>` : `${start}/>`;
+}
+
+const escaped = (character: string) => (character === '&' ? '&amp;' : '&lt;');
+
+interface Label {
+  text: string;
+  from: number;
+  to: number;
+  width: number;
+}
+
+/** Labels between two ends, each in the middle of its band as far as there is room: where two have none, the wider band's stays. */
+function placed(labels: Label[], left: number, right: number): (Label & { at: number })[] {
+  const taken: (Label & { at: number })[] = [];
+  const fitting = labels.filter(({ width }) => width <= right - left);
+  for (const label of fitting.toSorted((one, other) => other.to - other.from - (one.to - one.from))) {
+    const middle = (label.from + label.to) / 2;
+    const at = Math.max(left + label.width / 2, Math.min(middle, right - label.width / 2));
+    const isFree = taken.every((other) => Math.abs(at - other.at) >= (label.width + other.width) / 2 + GAP);
+    if (isFree) taken.push({ ...label, at });
+  }
+  return taken;
 }
 
 function round(value: number): number {

@@ -38,9 +38,9 @@ describe('A picture', () => {
   });
 
   it('has latencies on a logarithmic scale that ends at 1 ms and at 3 s', () => {
-    const steps = Object.values(LATENCIES).map(shareOf);
+    const steps = Object.values(LATENCIES).map((ms) => shareOf(ms));
     expect(steps[0]).to.equal(0);
     for (const [index, step] of steps.slice(1).entries()) expect(step - steps[index]!).to.be.closeTo(steps[1]!, 1e-9);
-    expect([0, 3000, 60_000].map(shareOf)).to.deep.equal([0, 1, 1]);
+    expect([0, 3000, 60_000].map((ms) => shareOf(ms))).to.deep.equal([0, 1, 1]);
   });
 });

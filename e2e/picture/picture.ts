@@ -63,13 +63,15 @@ ${parts.join('\n')}
 `;
 }
 
-const [FASTEST_MS, SLOWEST_MS] = [1, 3000];
+const FASTEST_MS = 1;
+/** Where a scale of latencies ends unless it is told otherwise. */
+export const SLOWEST_MS = 3000;
 
 /** The lines of a scale of latencies, by their labels, in milliseconds. */
 export const LATENCIES: Record<string, number> = { '1 ms': 1, '10 ms': 10, '100 ms': 100, '1 s': 1000 };
 
-/** Where a latency stands on a logarithmic scale from 1 ms (0) to 3 s (1); what is quicker or slower stands at its end. */
-export function shareOf(ms: number): number {
-  const within = Math.min(Math.max(ms, FASTEST_MS), SLOWEST_MS);
-  return Math.log(within / FASTEST_MS) / Math.log(SLOWEST_MS / FASTEST_MS);
+/** Where a latency stands on a logarithmic scale from 1 ms (0) to the slowest (1); what is beyond stands at its end. */
+export function shareOf(ms: number, slowestMs = SLOWEST_MS): number {
+  const within = Math.min(Math.max(ms, FASTEST_MS), slowestMs);
+  return Math.log(within / FASTEST_MS) / Math.log(slowestMs / FASTEST_MS);
 }
