@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import * as prettier from 'prettier';
@@ -282,22 +283,25 @@ describeInBrowser('The live page', function () {
       await press('Pause A');
       await untilState('A', 'paused');
       expect(await send('a mark to look at')).to.include('503 timeout');
-      const [light] = COLOURS['outcome-timeout']!;
-      const drawn = await page.evaluate(() => {
-        const canvas = document.querySelector<HTMLCanvasElement>('#chart canvas')!;
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-        const colours = new Map<string, number>();
-        for (let place = 0; place < data.length; place += 4) {
-          if (data[place + 3] !== 255) continue;
-          const colour = [...data.slice(place, place + 3)].map((part) => part.toString(16).padStart(2, '0')).join('');
-          colours.set(`#${colour}`, (colours.get(`#${colour}`) ?? 0) + 1);
-        }
-        return Object.fromEntries(colours);
-      });
-      expect(drawn[light]).to.be.above(5);
-      expect(drawn[COLOURS['outcome-200']![0]]).to.be.above(20);
+      for (const outcome of ['200', 'timeout']) {
+        const mark = page.locator(`#chart .outcome-${outcome}`).first();
+        const drawn = await mark.evaluate((path) => getComputedStyle(path).stroke);
+        const [light] = COLOURS[`outcome-${outcome}`]!;
+        expect(drawn.match(/\d+/g)).to.deep.equal(light.match(/\w\w/g)!.map((part) => String(parseInt(part, 16))));
+      }
       await press('Resume A');
       await untilState('A', 'running');
+    });
+
+    it('keeps exactly what it shows', async () => {
+      const [shown, kept] = await page.evaluate(async (module) => {
+        const { keptTimeline } = await import(module);
+        await new Promise(requestAnimationFrame); // the chart has asked for this frame before, and has drawn it
+        const chart = document.querySelector('#chart svg')!;
+        return [[...chart.childNodes].map((node) => new XMLSerializer().serializeToString(node)), keptTimeline()];
+      }, '/e2e/live/page/chart.ts');
+      expect(shown).to.have.length.above(10);
+      expect(kept).to.include(shown.join('\n').replaceAll(' xmlns="http://www.w3.org/2000/svg"', ''));
     });
 
     it('explains a reason in the words of the README', async () => {
@@ -508,8 +512,11 @@ describeInBrowser('The live page', function () {
       expect(nodesOf(await markdown(transcript)).filter(({ type }) => /html|image|link/i.test(type))).to.deep.equal([]);
       const headings = nodesOf(await markdown(transcript)).filter(({ type }) => type === 'heading');
       for (const heading of headings) expect(JSON.stringify(heading)).to.not.include('owned');
+      const [download] = await Promise.all([page.waitForEvent('download'), press('Timeline as SVG')]);
+      const kept = join(dirname(folder), 'timeline.svg');
+      await download.saveAs(kept);
       const picture = await context.newPage();
-      await picture.goto(live.at('/timeline.svg'));
+      await picture.goto(pathToFileURL(kept).href);
       const svg = await picture.evaluate(() => document.documentElement.outerHTML);
       expect(await picture.locator('path.mark').count()).to.be.above(0);
       expect(await picture.locator('script, image, img, a').count()).to.equal(0);

@@ -77,7 +77,7 @@ describe('The server of the live page', function () {
 
   it('tells nothing of the pair without the token, in a header or in the address', async () => {
     const { Host } = own();
-    for (const path of ['/events', '/calls/1', '/timeline.svg', '/transcript.md', '/nothing']) {
+    for (const path of ['/events', '/calls/1', '/transcript.md', '/nothing']) {
       expect(await ask('GET', path, { Host }), path).to.equal(403);
       expect(await ask('GET', `${path}?token=x`, { Host }), path).to.equal(403);
       const known = path === '/nothing' ? 404 : 200;

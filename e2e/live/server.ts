@@ -12,7 +12,6 @@ import { ROOT } from '../stack/paths.ts';
 import { Refused } from './tour.ts';
 import type { Experiment } from './experiment.ts';
 import { MAX_RATE, type Dot } from './protocol.ts';
-import { drawTimeline } from './timeline.ts';
 import { transcript } from './transcript.ts';
 
 const SEND_EVERY_MS = 100;
@@ -29,13 +28,12 @@ const MODULES = [
   'e2e/live/page/system.ts',
   'e2e/live/page/chart.ts',
   'e2e/live/page/dots.ts',
-  'e2e/live/page/sprites.ts',
-  'e2e/live/page/sum.ts',
   'e2e/live/page/calls.ts',
   'e2e/live/page/tour.ts',
   'e2e/live/protocol.ts',
+  'e2e/live/timeline.ts',
+  'e2e/picture/calls-chart.ts',
   'e2e/picture/picture.ts',
-  'e2e/picture/labels.ts',
   'e2e/picture/outcomes.ts',
   'e2e/picture/states.ts',
 ];
@@ -45,7 +43,7 @@ const [, OWN_SCRIPT] = /<script>([^]*?)<\/script>/.exec(PAGE)!;
 const HASH = createHash('sha256').update(OWN_SCRIPT!).digest('base64');
 
 const HEADERS = {
-  'Content-Security-Policy': `default-src 'none'; script-src 'self' 'sha256-${HASH}'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`,
+  'Content-Security-Policy': `default-src 'none'; script-src 'self' 'sha256-${HASH}'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'`,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -60,15 +58,10 @@ function fileRoutes(router: Router) {
       ctx.type = type;
       ctx.body = text;
     });
-  const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8');
   serve('/page.css', 'css', readFileSync(`${LIVE}page/page.css`, 'utf8'));
   serve('/icon.svg', 'svg', readFileSync(`${LIVE}page/icon.svg`, 'utf8'));
   serve('/picture.css', 'css', STYLE);
-  serve('/uplot.css', 'css', read('node_modules/uplot/dist/uPlot.min.css'));
-  serve('/uplot.js', 'js', read('node_modules/uplot/dist/uPlot.esm.js'));
-  for (const file of MODULES) {
-    serve(`/${file}`, 'js', stripTypeScriptTypes(read(file)).replace("from 'uplot'", "from '/uplot.js'"));
-  }
+  for (const file of MODULES) serve(`/${file}`, 'js', stripTypeScriptTypes(readFileSync(`${ROOT}${file}`, 'utf8')));
 }
 
 /**
@@ -175,11 +168,6 @@ function readRoutes(router: Router, experiment: Experiment) {
     const call = await experiment.settledCallView(Number(ctx.params.n));
     if (!call) ctx.throw(404, 'This call is not kept any more.');
     ctx.body = call;
-  });
-  router.get('/timeline.svg', (ctx) => {
-    ctx.type = 'svg';
-    ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-    ctx.body = drawTimeline({ ...experiment, deadlineMs: experiment.settings.deadlineMs });
   });
   router.get('/transcript.md', (ctx) => {
     ctx.type = 'text/markdown';

@@ -1,24 +1,37 @@
-import { drawCalls } from '../picture/calls-chart.ts';
-import type { Call } from '../experiment/calls.ts';
-import type { Band } from './protocol.ts';
+import { headOf, markup, movingChart, type DrawnCall, type Plot } from '../picture/calls-chart.ts';
+import { picture } from '../picture/picture.ts';
 
-const MAX_MS = 180_000;
+const MAX_ROWS = 12;
+const BELOW = 6;
 
-/** What the page shows, as a picture in the style of the outage's: up to the last three minutes. An SVG document. */
-export function drawTimeline({ calls, bands, deadlineMs }: { calls: Call[]; bands: Band[]; deadlineMs: number }) {
-  const to = Date.now();
-  const from = Math.max(Math.min(...calls.map(({ at }) => at), to - 1000), to - MAX_MS);
-  const shown = calls.filter(({ at }) => at >= from);
-  const counts = Object.entries(Object.groupBy(shown, ({ outcome }) => outcome));
-  const story = counts.map(([outcome, own]) => `${own!.length} of ${outcome}`).join(', ');
-  return drawCalls({
-    title: 'How long service B takes to answer',
-    story: `${shown.length} calls in ${Math.round((to - from) / 1000)} seconds: ${story}.`,
-    heading: `How long B takes to answer, until ${new Date(to).toISOString()}`,
-    calls: shown,
-    bands: bands.map(({ name, colour, from, to: end }) => ({ name, band: colour, from, to: end ?? to })),
-    from,
-    to,
-    deadlineMs,
+/** What is kept of the page's chart: all the time in which there are calls, in rows. The last row is `shown`, the page's window. */
+export function drawTimeline(shown: Plot, calls: DrawnCall[]): string {
+  const { from, to, width, height } = shown;
+  const oldest = calls.reduce((oldest, { at }) => Math.min(oldest, at), from);
+  const windows = Math.ceil((from - oldest) / (to - from));
+  const rowMs = Math.ceil(windows / (MAX_ROWS - 1)) * (to - from);
+  const starts: number[] = [];
+  for (let start = from - rowMs; start + rowMs > oldest; start -= rowMs) starts.unshift(start);
+  const plots = [...starts.map((start) => ({ ...shown, from: start, to: start + rowMs })), shown];
+
+  const callsIn = (from: number, to: number) => calls.filter(({ at }) => at >= from && at < to);
+  const { parts, bottom } = headOf(`How long B takes to answer, ${dateOf(to)}`, calls, width);
+  const rows = plots.map((plot, index) => {
+    const shapes = movingChart(plot, callsIn).map(markup);
+    return `<g transform="translate(0 ${bottom + index * height})">\n${shapes.join('\n')}\n</g>`;
   });
+  const title = 'How long service B takes to answer';
+  return picture(width, bottom + rows.length * height + BELOW, title, sumOf(calls), [...parts, ...rows]);
+}
+
+const dateOf = (time: number) => new Date(time).toLocaleDateString('sv'); // which is year-month-day
+
+/** How many calls there are and what came of them, the most frequent outcome first, in a sentence. */
+export function sumOf(calls: DrawnCall[]): string {
+  const outcomes = Object.entries(Object.groupBy(calls, ({ outcome }) => outcome));
+  const counts = outcomes
+    .map(([outcome, own]) => [outcome, own!.length] as const)
+    .sort(([, one], [, other]) => other - one);
+  if (calls.length === 0) return 'No calls yet.';
+  return `${calls.length} calls: ${counts.map(([outcome, count]) => `${count} × ${outcome}`).join(', ')}.`;
 }

@@ -1,74 +1,46 @@
-import uPlot from 'uplot';
-import { OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
-import { placed } from '../../picture/labels.ts';
-import { LATENCIES } from '../../picture/picture.ts';
-import { MAX_CALLS, type Band, type Dot, type View } from '../protocol.ts';
-import { add, at, clear, count, kind, LATE_MS, ms, n, placesSince } from './dots.ts';
-import { coloursOf, spriteOf } from './sprites.ts';
-import { showSum } from './sum.ts';
-import { byId, clock, duration, element, say } from './dom.ts';
+import { axisOf, chunkMsOf, movingChart, scalesOf, seenIn, type Plot, type Shape } from '../../picture/calls-chart.ts';
+import { OUTCOMES } from '../../picture/outcomes.ts';
+import type { Dot, View } from '../protocol.ts';
+import { drawTimeline, sumOf } from '../timeline.ts';
+import { add, calls, callsIn, type Call } from './dots.ts';
+import { byId, clock, draw, duration, element, markOf, say } from './dom.ts';
 
-const [FASTEST_MS, SLOWEST_MS] = [1, 3000];
 const SLOWEST_OF_OTHERS_MS = 12_000; // anybody's pair may wait for longer than this repository's
-const MARK_SIZE = 1.35;
-const TEXT_PX = 12;
-const PAD_PX = 16; // for the half of a mark that is beyond the scale
-const AHEAD = 0.1;
 const REACH_PX = 14;
 
-let plot: uPlot;
-let bands: Band[] = [];
-let deadlineMs = 0;
-let slowestMs = SLOWEST_MS;
-let spanMs = 30_000;
-let chosen: number | undefined;
-let drawnAt = 0;
-let isStale = true;
-let scale = 1; // of the text and the marks: the page has larger ones on a large screen
-let isStill = false;
-let clockAhead = 0; // of the server's clock before this one's
-let sprites: HTMLCanvasElement[] = [];
-/** All marks, on a canvas that reaches a little into the future, and another one to move them to. */
-let [layer, spare] = [element('canvas'), element('canvas')];
-let layerKey = '';
-let layerAt = 0;
-let layerCount = 0; // of the calls that are on it
-let generation = 0; // of what is drawn anew in whole
-let colours: Record<string, string> = {};
+let now: () => number;
 let follow: (n: number) => void;
+let view: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'> = { bands: [], deadlineMs: 0, isOwn: true };
+let chosen: number | undefined;
+let spanMs = 30_000;
+let scale = 1; // of the text and the marks: the page has larger ones on a large screen
+let size = { width: 0, height: 0 };
+let drawnAt = 0;
+let isStill = false;
+let isStale = true;
+/** The marks that are on the chart, by the chunks of time that they belong to. */
+const chunks = new Map<number, Shape[]>();
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
-const dark = matchMedia('(prefers-color-scheme: dark)');
 
-/** The places of the calls that may be on the chart, the newest first. */
-const recent = () => placesSince(left() - LATE_MS);
-const now = () => Date.now() + clockAhead;
-const left = () => drawnAt - spanMs;
-
+/** Adds calls to the chart, or puts these in the place of all that are on it. */
 export function addDots(dots: Dot[], isAll: boolean) {
-  if (isAll) {
-    clear();
-    generation++;
-  }
-  add(dots);
+  add(dots, isAll);
+  if (isAll) chunks.clear();
+  const chunkMs = chunkMsOf(shown());
+  for (const [, at] of dots) chunks.delete(Math.floor(at / chunkMs));
+  isStale = true;
 }
 
-export function showChart(view: View) {
-  bands = view.bands;
-  deadlineMs = view.deadlineMs;
-  const slowest = view.isOwn ? SLOWEST_MS : SLOWEST_OF_OTHERS_MS;
-  if (slowest !== slowestMs) {
-    slowestMs = slowest;
-    plot.setScale('y', { min: FASTEST_MS, max: slowestMs });
-  }
+export function showChart(newView: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'>) {
+  if (newView.isOwn !== view.isOwn) chunks.clear();
+  view = newView;
   isStale = true;
 }
 
 /** Whether the chart stands still, because nothing is known of what happens now. */
-export function setStill(still: boolean, serverTime?: number) {
+export function setStill(still: boolean) {
   isStill = still;
-  if (serverTime) clockAhead = serverTime - Date.now();
-  isStale = true;
 }
 
 /** Marks a call as the one that is followed. */
@@ -77,218 +49,116 @@ export function choose(number: number) {
   isStale = true;
 }
 
-function readColours() {
-  colours = coloursOf(dark.matches ? 1 : 0);
-  sprites = OUTCOME_NAMES.map((outcome) => spriteOf(outcome, colours, MARK_SIZE * scale * devicePixelRatio));
-  generation++;
-  isStale = true;
+/** All that is known, as an SVG document whose last part is what the page shows. */
+export const keptTimeline = (): string => drawTimeline(shown(), calls);
+
+/** What the page shows: a window of time that moves by whole pixels. */
+function shown(): Plot {
+  const pixelMs = spanMs / axisOf(size.width);
+  const end = Math.floor(drawnAt / pixelMs) * pixelMs;
+  return {
+    ...size,
+    bands: view.bands.map(({ name, colour, from, to = Infinity }) => ({ name, band: colour, from, to })),
+    from: end - spanMs,
+    to: end,
+    deadlineMs: view.deadlineMs,
+    ...(!view.isOwn && { slowestMs: SLOWEST_OF_OTHERS_MS }),
+    zero: 0,
+    labelOf: secondOf,
+    chosen: chosen === undefined ? undefined : calls.findLast(({ n }) => n === chosen),
+  };
 }
 
-/** For so many of its own pixels in one of the page's. */
-const fontOf = (ratio: number) => `${TEXT_PX * scale * ratio}px system-ui, sans-serif`;
-
-function drawBands({ ctx, bbox }: uPlot) {
-  ctx.save();
-  ctx.font = `600 ${fontOf(devicePixelRatio)}`;
-  ctx.textAlign = 'center';
-  const labels = bands.flatMap(({ name, colour, from, to }) => {
-    if ((to ?? Infinity) < left()) return [];
-    const x0 = Math.max(bbox.left, plot.valToPos(from / 1000, 'x', true));
-    const x1 = Math.min(bbox.left + bbox.width, plot.valToPos((to ?? drawnAt) / 1000, 'x', true));
-    ctx.fillStyle = colours[`band-${colour}`]!;
-    ctx.fillRect(x0, bbox.top, Math.max(1, x1 - x0), bbox.height);
-    return [{ text: name, from: x0, to: x1, width: ctx.measureText(name).width }];
-  });
-  ctx.fillStyle = colours.text!;
-  for (const { text, at } of placed(labels, 8 * devicePixelRatio, bbox.left, bbox.left + bbox.width)) {
-    ctx.fillText(text, at, bbox.top - 6 * devicePixelRatio);
-  }
-  ctx.restore();
-}
-
-/** Where a call is on the canvas, in its own pixels. */
-function positionOf(place: number): [x: number, y: number] {
-  const shown = Math.min(Math.max(ms[place]!, FASTEST_MS), slowestMs);
-  return [plot.valToPos(at[place]! / 1000, 'x', true), plot.valToPos(shown, 'y', true)];
-}
-
-function drawMarks({ ctx, bbox }: uPlot) {
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top - PAD_PX, bbox.width, bbox.height + 2 * PAD_PX);
-  ctx.clip();
-  ctx.strokeStyle = colours.quiet!;
-  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-  const deadline = Math.round(plot.valToPos(deadlineMs, 'y', true)) + 0.5;
-  ctx.beginPath();
-  ctx.moveTo(bbox.left, deadline);
-  ctx.lineTo(bbox.left + bbox.width, deadline);
-  ctx.stroke();
-  ctx.setLineDash([]);
-  ctx.fillStyle = colours.quiet!;
-  ctx.font = fontOf(devicePixelRatio);
-  ctx.textAlign = 'left';
-  ctx.fillText("B's deadline", bbox.left + 6 * devicePixelRatio, deadline - 6 * devicePixelRatio);
-
-  drawNewMarks(bbox);
-  ctx.drawImage(layer, bbox.left, bbox.top - PAD_PX);
-  drawChosen(ctx);
-  ctx.restore();
-}
-
-/** Moves the marks that are there to the left, and adds those of the calls that have ended since. */
-function drawNewMarks({ width, height }: uPlot['bbox']) {
-  const pixelMs = spanMs / width;
-  const key = [width, height, spanMs, slowestMs, generation].join();
-  if (key !== layerKey) {
-    layerKey = key;
-    layerCount = 0;
-    for (const canvas of [layer, spare]) {
-      canvas.width = width * (1 + AHEAD); // which clears it
-      canvas.height = height + 2 * PAD_PX;
-    }
-  } else if (drawnAt !== layerAt) {
-    const context = spare.getContext('2d')!;
-    context.clearRect(0, 0, spare.width, spare.height);
-    context.drawImage(layer, -Math.round((drawnAt - layerAt) / pixelMs), 0);
-    [layer, spare] = [spare, layer];
-  }
-  layerAt = drawnAt;
-
-  const context = layer.getContext('2d')!;
-  const perDecade = height / Math.log10(slowestMs / FASTEST_MS);
-  const half = (sprites[0]?.width ?? 0) >> 1;
-  for (let index = Math.max(layerCount, count - MAX_CALLS); index < count; index++) {
-    const place = index % MAX_CALLS;
-    const x = width - Math.round((drawnAt - at[place]!) / pixelMs);
-    const shown = Math.min(Math.max(ms[place]!, FASTEST_MS), slowestMs);
-    const y = PAD_PX + Math.round(height - Math.log10(shown / FASTEST_MS) * perDecade);
-    if (x > -half) context.drawImage(sprites[kind[place]!]!, x - half, y - half);
-  }
-  layerCount = count;
-}
-
-function drawChosen(ctx: CanvasRenderingContext2D) {
-  if (chosen === undefined) return;
-  for (const place of recent()) {
-    if (n[place] !== chosen) continue;
-    const [x, y] = positionOf(place);
-    ctx.strokeStyle = colours.text!;
-    ctx.lineWidth = 2 * devicePixelRatio;
-    ctx.beginPath();
-    ctx.arc(x, y, 8 * devicePixelRatio, 0, 2 * Math.PI);
-    ctx.stroke();
-    return;
-  }
-}
-
-function makePlot(place: HTMLElement): uPlot {
-  const grid = { stroke: () => colours.line!, width: 1 };
-  const font = fontOf(1);
-  const stroke = () => colours.text!;
-  return new uPlot(
-    {
-      width: place.clientWidth,
-      height: place.clientHeight,
-      padding: [22 * scale, 10, 0, 0],
-      cursor: { show: false },
-      legend: { show: false },
-      scales: {
-        x: { time: true, auto: false },
-        y: { distr: 3, auto: false, range: () => [FASTEST_MS, slowestMs] },
-      },
-      axes: [
-        { stroke, font, grid: { show: false }, ticks: grid, space: 90, values: (_, splits) => splits.map(secondOf) },
-        {
-          stroke,
-          font,
-          grid,
-          ticks: { show: false },
-          size: 58 * scale,
-          splits: () => [...Object.values(LATENCIES), 10_000].filter((value) => value <= slowestMs),
-          filter: (_, splits) => splits,
-          values: (_, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)),
-        },
-      ],
-      series: [{}, { paths: () => null, points: { show: false } }],
-      hooks: { drawClear: [drawBands], draw: [drawMarks] },
-    },
-    [
-      [0, 1],
-      [null, null],
-    ],
-    place,
-  );
-}
-
-const secondOf = (second: number) => clock(second * 1000).slice(0, 8);
+const secondOf = (ms: number) => clock(ms).slice(0, 8);
+const callsShown = ({ from, to } = shown()) => callsIn(from, to);
 
 function frame() {
   const time = isStill ? drawnAt : now();
-  // The chart moves by whole pixels, and only each second for those who want little motion.
-  const pixelMs = spanMs / (plot.bbox.width || 1);
-  if (time - drawnAt >= (calm.matches ? Math.max(1000, pixelMs) : pixelMs) || isStale) {
-    if (!isStill) drawnAt = Math.floor(time / pixelMs) * pixelMs;
-    isStale = false;
-    plot.setScale('x', { min: left() / 1000, max: drawnAt / 1000 });
-  }
+  const pixelMs = spanMs / axisOf(size.width);
+  // Only each second for those who want little motion.
+  const isDue = Math.abs(time - drawnAt) >= (calm.matches ? Math.max(1000, pixelMs) : pixelMs);
+  if (isDue) drawnAt = time;
+  if (isDue || isStale) draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
+  isStale = false;
   requestAnimationFrame(frame);
 }
 
 /** The call nearest to a point of the page, if there is one in reach. */
-function nearest(pageX: number, pageY: number): number | undefined {
-  const { left: x0, top: y0 } = plot.root.querySelector('canvas')!.getBoundingClientRect();
-  const [x, y] = [(pageX - x0) * devicePixelRatio, (pageY - y0) * devicePixelRatio];
-  let best: number | undefined;
-  let bestDistance = REACH_PX * devicePixelRatio;
-  for (const place of recent()) {
-    const [markX, markY] = positionOf(place);
-    const distance = Math.hypot(markX - x, markY - y);
-    if (distance >= bestDistance) continue;
-    bestDistance = distance;
-    best = n[place]!;
+function nearest({ clientX, clientY }: MouseEvent): Call | undefined {
+  const { left, top } = byId('chart').getBoundingClientRect();
+  const { x, y } = scalesOf(shown());
+  const distanceTo = ({ at, ms }: Call) => Math.hypot(x(at) * scale + left - clientX, y(ms) * scale + top - clientY);
+  let [best, bestDistance]: [Call | undefined, number] = [undefined, REACH_PX];
+  for (const call of callsShown()) {
+    const distance = distanceTo(call);
+    if (distance < bestDistance) [best, bestDistance] = [call, distance];
   }
   return best;
 }
 
 function onKey(event: KeyboardEvent) {
-  const places = [...recent()].filter((place) => at[place]! >= left());
   if (event.key === 'Enter' && chosen !== undefined) return follow(chosen);
-  const index = places.findIndex((place) => n[place] === chosen);
+  const all = callsShown().reverse();
+  const index = all.findIndex(({ n }) => n === chosen);
   const next = {
-    ArrowLeft: Math.min(index + 1, places.length - 1),
+    ArrowLeft: Math.min(index + 1, all.length - 1),
     ArrowRight: Math.max(index - 1, 0),
-    Home: places.length - 1,
+    Home: all.length - 1,
     End: 0,
   }[event.key];
-  if (next === undefined || places.length === 0) return;
+  if (next === undefined || all.length === 0) return;
   event.preventDefault();
-  const place = places[next]!;
-  choose(n[place]!);
-  const meaning = OUTCOMES[OUTCOME_NAMES[kind[place]!]!]!.meaning;
-  say(byId('chosen'), `Call ${n[place]}: ${meaning}, after ${duration(ms[place]!)}, at ${secondOf(at[place]! / 1000)}`);
+  const { n, at, ms, outcome } = all[next]!;
+  choose(n);
+  say(byId('chosen'), `Call ${n}: ${OUTCOMES[outcome]!.meaning}, after ${duration(ms)}, at ${secondOf(at)}`);
 }
 
-/** Puts the chart on the page; `onFollow` is called with the number of a call that is to be followed. */
-export function startChart(onFollow: (n: number) => void) {
-  follow = onFollow;
-  drawnAt = Date.now();
+/** Says what the chart shows, for those who cannot see it, and what the marks that are on it mean. */
+function showSum() {
+  const all = callsShown();
+  say(byId('chart-sum'), sumOf(all));
+  const legend = byId('legend');
+  const seen = seenIn(all);
+  if (legend.dataset.shown === seen.join()) return;
+  legend.dataset.shown = seen.join();
+  const items = seen.map((outcome) => [markOf(outcome, OUTCOMES[outcome]!.path), OUTCOMES[outcome]!.meaning]);
+  legend.replaceChildren(...items.map((item) => element('li', {}, ...item)));
+}
+
+/** Fits the chart into its place. */
+function fit() {
+  const { clientWidth, clientHeight } = byId('chart');
   scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  readColours();
+  // At least as wide as its labels are.
+  size = { width: Math.max(200, Math.floor(clientWidth / scale)), height: Math.floor(clientHeight / scale) };
+  const svg = byId('chart').firstElementChild!;
+  svg.setAttribute('width', String(size.width * scale));
+  svg.setAttribute('height', String(size.height * scale));
+  svg.setAttribute('viewBox', `0 0 ${size.width} ${size.height}`);
+  chunks.clear();
+  isStale = true;
+}
+
+/**
+ * Puts the chart on the page. `onFollow` is called with the number of a call that is to be followed; `clock` has the
+ * milliseconds since 1970 at the right end of the chart, and may jump.
+ */
+export function startChart(onFollow: (n: number) => void, clock: () => number) {
+  [follow, now] = [onFollow, clock];
   const place = byId('chart');
-  plot = makePlot(place);
-  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: place.clientHeight })).observe(place);
-  dark.addEventListener('change', readColours);
+  draw(place, [['svg', { 'aria-hidden': 'true' }]]);
+  fit();
+  new ResizeObserver(fit).observe(place);
   place.addEventListener('keydown', onKey);
-  place.addEventListener('click', ({ clientX, clientY }) => {
-    const number = nearest(clientX, clientY);
-    if (number !== undefined) follow(number);
+  place.addEventListener('click', (event) => {
+    const call = nearest(event);
+    if (call) follow(call.n);
   });
   const span = byId<HTMLSelectElement>('span');
   span.addEventListener('change', () => {
     spanMs = Number(span.value) * 1000;
-    drawnAt = 0;
+    fit();
   });
-  setInterval(() => showSum(left()), 1000);
-  requestAnimationFrame(frame);
+  setInterval(showSum, 1000);
+  frame();
 }

@@ -1,3 +1,5 @@
+import type { Shape } from '../../picture/calls-chart.ts';
+
 /** The element with this id; the page's own markup has it. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
@@ -21,18 +23,41 @@ export function say(node: HTMLElement, text: string) {
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
+const drawn = new WeakMap<Node, Shape>();
+
+/** Makes what is in a place equal to these shapes, and leaves alone what is already. What is a string becomes its text. */
+export function draw(place: Element, shapes: (Shape | string)[]) {
+  for (const [index, shape] of shapes.entries()) {
+    if (typeof shape === 'string') {
+      if (place.textContent !== shape) place.textContent = shape;
+      continue;
+    }
+    let node = place.childNodes[index] as Element | undefined;
+    if (node && drawn.get(node) === shape) continue;
+    const [name, attributes, ...content] = shape;
+    const names = Object.keys(attributes);
+    if (node?.localName !== name || node.attributes.length > names.length) {
+      const made = document.createElementNS(SVG, name);
+      if (node) node.replaceWith(made);
+      else place.append(made);
+      node = made;
+    }
+    for (const key of names) {
+      const value = String(attributes[key]);
+      if (node.getAttribute(key) !== value) node.setAttribute(key, value);
+    }
+    draw(node, content);
+    drawn.set(node, shape);
+  }
+  while (place.childNodes.length > shapes.length) place.lastChild!.remove();
+}
 
 /** An outcome's mark as it is on the chart. */
 export function markOf(outcome: string, path: string): SVGSVGElement {
-  const svg = document.createElementNS(SVG, 'svg');
-  const mark = document.createElementNS(SVG, 'path');
-  for (const [name, value] of Object.entries({ viewBox: '-5 -5 10 10', 'aria-hidden': 'true', class: 'sign' })) {
-    svg.setAttribute(name, value);
-  }
-  mark.setAttribute('class', `mark outcome-${outcome}`);
-  mark.setAttribute('d', `M0 0${path}`);
-  svg.append(mark);
-  return svg;
+  const mark: Shape = ['path', { class: `mark outcome-${outcome}`, d: `M0 0${path}` }];
+  const place = document.createElement('div');
+  draw(place, [['svg', { viewBox: '-5 -5 10 10', 'aria-hidden': 'true', class: 'sign' }, mark]]);
+  return place.firstElementChild as SVGSVGElement;
 }
 
 const token = new URLSearchParams(location.search).get('token') ?? '';

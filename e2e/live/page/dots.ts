@@ -1,40 +1,35 @@
+import { OUTCOME_NAMES } from '../../picture/outcomes.ts';
+import type { DrawnCall } from '../../picture/calls-chart.ts';
 import { MAX_CALLS, type Dot } from '../protocol.ts';
 
-/** How much later than it began a call may be known, as it is once it has ended; in ms. */
-export const LATE_MS = 12_000;
+const LATE_MS = 12_000; // how much later than it began a call may be known, as it is once it has ended
 
-/** The last calls, in arrays that never grow: a call's place is its count modulo their length. */
-export const n = new Float64Array(MAX_CALLS);
-export const at = new Float64Array(MAX_CALLS);
-export const ms = new Float32Array(MAX_CALLS);
-export const kind = new Uint8Array(MAX_CALLS);
-/** How many calls were ever added. */
-export let count = 0;
+export type Call = DrawnCall & { n: number };
 
-export function add(dots: Dot[]) {
-  for (const [number, began, took, outcome] of dots) {
-    const place = count++ % MAX_CALLS;
-    n[place] = number;
-    at[place] = began;
-    ms[place] = took;
-    kind[place] = outcome;
-  }
+/** The last calls, in the order in which they ended. */
+export const calls: Call[] = [];
+
+/** Adds calls to those that are known, or forgets these first; the oldest go once there are too many. */
+export function add(dots: Dot[], isAll: boolean) {
+  if (isAll) calls.length = 0;
+  for (const [n, at, ms, outcome] of dots) calls.push({ n, at, ms, outcome: OUTCOME_NAMES[outcome]! });
+  calls.splice(0, calls.length - MAX_CALLS);
 }
 
-export function clear() {
-  count = 0;
-}
-
-/** The places of the calls that began since `oldest`, the newest first; the first that is older ends the search. */
-export function* placesSince(oldest: number): Generator<number> {
-  for (let index = count - 1; index >= Math.max(0, count - MAX_CALLS); index--) {
-    const place = index % MAX_CALLS;
-    if (at[place]! < oldest) return;
-    yield place;
+/** The calls that began in this time, in the order in which they ended. */
+export function callsIn(from: number, to: number): Call[] {
+  const found: Call[] = [];
+  for (let index = calls.length - 1; index >= 0 && calls[index]!.at >= from - LATE_MS; index--) {
+    const { at } = calls[index]!;
+    if (at >= from && at < to) found.push(calls[index]!);
   }
+  return found.reverse();
 }
 
 /** The last calls that are known, the newest first. */
 export function lastDots(most: number): Dot[] {
-  return [...placesSince(-Infinity).take(most)].map((place) => [n[place]!, at[place]!, ms[place]!, kind[place]!]);
+  return calls
+    .slice(-most)
+    .reverse()
+    .map(({ n, at, ms, outcome }) => [n, at, ms, OUTCOME_NAMES.indexOf(outcome)]);
 }

@@ -1,6 +1,6 @@
 import type { Dot, Entry, View } from '../protocol.ts';
 import { followCall, startLastCalls } from './calls.ts';
-import { addDots, setStill, showChart, startChart } from './chart.ts';
+import { addDots, keptTimeline, setStill, showChart, startChart } from './chart.ts';
 import { ask, byId, clock, element, say, trouble, withToken } from './dom.ts';
 import { showSystem, wireSystem } from './system.ts';
 import { showTour } from './tour.ts';
@@ -67,27 +67,32 @@ function connect() {
   });
 }
 
-function save(name: string, url: string) {
-  element('a', { download: name, href: url }).click();
+function save(name: string, href: string) {
+  element('a', { download: name, href }).click();
 }
+
+function saveBlob(name: string, blob: Blob) {
+  const url = URL.createObjectURL(blob);
+  save(name, url);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+const timelineBlob = () => new Blob([keptTimeline()], { type: 'image/svg+xml' });
 
 async function savePng() {
   const image = new Image();
-  image.src = `${withToken('/timeline.svg')}&${Date.now()}`;
+  image.src = URL.createObjectURL(timelineBlob());
   await image.decode();
   const canvas = element('canvas', { width: String(image.width * 2), height: String(image.height * 2) });
   canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => {
-    const url = URL.createObjectURL(blob!);
-    save('timeline.png', url);
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  });
+  URL.revokeObjectURL(image.src);
+  canvas.toBlob((blob) => saveBlob('timeline.png', blob!));
 }
 
-startChart((n) => void followCall(n));
+startChart((n) => void followCall(n), Date.now);
 startLastCalls();
 wireSystem(showView, (n) => void followCall(n, false));
-byId('keep-svg').addEventListener('click', () => save('timeline.svg', withToken('/timeline.svg')));
+byId('keep-svg').addEventListener('click', () => saveBlob('timeline.svg', timelineBlob()));
 byId('keep-png').addEventListener('click', () => void savePng().catch(() => trouble('The picture could not be made.')));
 byId('keep-transcript').addEventListener('click', () => save('transcript.md', withToken('/transcript.md')));
 connect();
