@@ -75,8 +75,8 @@ const callsShown = ({ from, to } = shown()) => callsIn(from, to);
 function frame() {
   const time = isStill ? drawnAt : now();
   const pixelMs = spanMs / axisOf(size.width);
-  // Only each second for those who want little motion.
-  const isDue = Math.abs(time - drawnAt) >= (calm.matches ? Math.max(1000, pixelMs) : pixelMs);
+  const stepMs = calm.matches ? Math.max(1000, pixelMs) : pixelMs; // each second for those who want little motion
+  const isDue = Math.floor(time / stepMs) !== Math.floor(drawnAt / stepMs);
   if (isDue) drawnAt = time;
   if (isDue || isStale) draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
   isStale = false;
