@@ -57,7 +57,7 @@ const LINE = 18;
 const GAP = 6; // between two labels
 const TICK = 78; // from one label of the time axis to the next, at least
 const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300]; // in seconds
-const CHUNK = 40; // as few marks as may be drawn anew, but not too many layers
+const CHUNK = 60; // as few marks as may be drawn anew, but not too many layers
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, ...about }: CallsChart): string {
