@@ -1,6 +1,5 @@
 /** All that can be done to a pair, once each: what it is called, where it leaves its service, and the command that does it, where there is one. */
 import type { State } from '../picture/states.ts';
-import { BASE_IMAGE } from '../stack/docker/engine.ts';
 import { NODE } from '../stack/docker/program.ts';
 import type { Name } from './history.ts';
 
@@ -13,9 +12,8 @@ export interface ContainerNames {
   /** A's container, and its networks with its names in each. */
   container: string;
   networks: { name: string; aliases: string[] }[];
-  /** The options of the stand-in's container: its name, labels and port. */
-  standIn: string;
-  options: string;
+  /** The stand-in's container, what begins the command that runs it, with all its options but one, and its image. */
+  standIn: { name: string; run: string; image: string };
 }
 
 /** What commands on a pair of processes name. */
@@ -109,13 +107,11 @@ export const FAULTS = {
   'replace-a': {
     ...{ label: 'Replace A', target: 'a', during: 'starting', leaves: 'replaced', undoneBy: 'put-back-a' },
     isPossible: ({ isCutOff }) => !isCutOff,
-    containers: ({ compose, a, networks: [first, ...more], standIn, options }, behaviour) =>
+    containers: ({ compose, a, networks, standIn: { name, run, image } }, behaviour) =>
       [
-        `${compose} kill ${a}; docker rm --force ${standIn}`,
-        `; docker run --detach --name ${standIn} ${options} --network ${first!.name}`,
-        ...first!.aliases.map((alias) => ` --network-alias ${alias}`),
-        ` --env BEHAVIOUR=${behaviour} ${BASE_IMAGE} ${STAND_IN}`,
-        ...more.map((network) => ` && docker network connect ${aliases(network)}${network.name} ${standIn}`),
+        `${compose} kill ${a}; docker rm --force ${name}; `,
+        `${run} --name ${name} --env BEHAVIOUR=${behaviour} ${image} ${STAND_IN}`,
+        ...networks.slice(1).map((more) => ` && docker network connect ${aliases(more)}${more.name} ${name}`),
       ].join(''),
     processes: ({ kill, port }, behaviour) =>
       `${kill('KILL', 'a')}; PORT=${port} BEHAVIOUR=${behaviour} npx node e2e/stack/stand-in.ts`,
@@ -123,7 +119,7 @@ export const FAULTS = {
   'put-back-a': {
     ...{ label: 'Put A back', target: 'a', ...START },
     isPossible: isIn('replaced'),
-    containers: ({ compose, a, standIn }) => `docker rm --force ${standIn}; ${compose} start ${a}`,
+    containers: ({ compose, a, standIn }) => `docker rm --force ${standIn.name}; ${compose} start ${a}`,
     processes: ({ kill, start }) => `${kill('KILL', 'a')}; ${start.a}`,
   },
   'stop-b': stop('b'),

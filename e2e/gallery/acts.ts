@@ -50,7 +50,7 @@ const command = (fault: FaultName): string =>
     {
       ...{ compose: 'docker compose', a: 'service-a', b: 'service-b', container: CONTAINER_A },
       networks: [{ name: 'two-services_default', aliases: ['service-a'] }],
-      ...{ standIn: '', options: '' }, // which the page types in its own way
+      standIn: { name: '', run: '', image: '' }, // which the page types in its own way
     },
     '',
   );

@@ -3,7 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { faultOf, type ContainerNames } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
-import { docker, namesOf } from '../stack/docker/engine.ts';
+import { BASE_IMAGE, docker, namesOf } from '../stack/docker/engine.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { OWNER, OWNER_LABEL } from '../stack/docker/owner.ts';
 import { paste } from '../docs/shell.ts';
@@ -19,15 +19,8 @@ const GALLERY_NAME = 'two-services';
 
 export type ContainerStack = Stack & { a: ContainerService; b: ContainerService };
 
-/**
- * `own` is the environment in which the gallery's commands reach this pair, when it is this repository's; anybody's pair
- * has none.
- */
-export async function containerControls(
-  stack: ContainerStack,
-  title: string,
-  own?: NodeJS.ProcessEnv,
-): Promise<Controls> {
+/** `file` is the Compose file of this repository's own pair, with all settled in it; anybody else's pair has none. */
+export async function containerControls(stack: ContainerStack, title: string, file?: string): Promise<Controls> {
   const { dockerode } = (await getContainerRuntimeClient()).container;
   const [a, b] = [await stack.a.inspect(), await stack.b.inspect()];
   const project = a.Config.Labels[`${LABEL}.project`]!;
@@ -38,8 +31,7 @@ export async function containerControls(
   let networks = Object.keys(aliases);
   const port = stack.a.port;
   const standIn = `${project}-stand-in`;
-  const labels = [`${LABEL}.project=${project}`, `${OWNER_LABEL}=${OWNER}`];
-  const options = `${labels.map((label) => `--label ${quoted(label)}`).join(' ')} --env PORT=${port}`;
+  const compose = file ? `docker compose -f ${quoted(file)}` : stack.a.command;
 
   async function sight(name: Name): Promise<Sight> {
     const { Id, State, NetworkSettings } = await dockerode.getContainer(ids[name]).inspect();
@@ -112,17 +104,27 @@ export async function containerControls(
     });
   }
 
+  /** Names that the project's own name is part of are left out: nobody else can know them. */
+  const isKnown = (alias: string) => !alias.startsWith(project) && !a.Id.startsWith(alias);
   const networkOf = (name: string): ContainerNames['networks'][number] => {
-    return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).map(quoted) };
+    return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).filter(isKnown).map(quoted) };
   };
-  const command = (fault: string, behaviour: string) =>
-    faultOf(fault)?.containers?.(
-      {
-        ...{ compose: stack.a.command, a: quoted(names.a), b: quoted(names.b), container: quoted(containerOfA) },
-        ...{ networks: networks.map(networkOf), standIn: quoted(standIn), options },
-      },
-      behaviour,
+  /** Compose runs it from A's own image and gives it A's names; a stranger's image may have no Node. */
+  function standInOf([first]: ContainerNames['networks']): ContainerNames['standIn'] {
+    const name = quoted(standIn);
+    if (file) return { name, run: `${compose} run --detach --no-deps --use-aliases`, image: names.a };
+    const labels = [`${LABEL}.project=${project}`, `${OWNER_LABEL}=${OWNER}`].map(
+      (label) => `--label ${quoted(label)}`,
     );
+    const place = [`--network ${first!.name}`, ...first!.aliases.map((alias) => `--network-alias ${alias}`)];
+    const run = ['docker run --detach', ...labels, `--env PORT=${port}`, ...place].join(' ');
+    return { name, run, image: BASE_IMAGE };
+  }
+  function command(fault: string, behaviour: string) {
+    const all = networks.map(networkOf);
+    const own = { compose, a: quoted(names.a), b: quoted(names.b), container: quoted(containerOfA) };
+    return faultOf(fault)?.containers?.({ ...own, networks: all, standIn: standInOf(all) }, behaviour);
+  }
 
   const controls: Controls = {
     stack,
@@ -139,23 +141,26 @@ export async function containerControls(
       else if (during === 'starting') await stack[target].start(); // which has been started, and is waited for
     },
   };
-  if (!own) return controls;
-  const variables = Object.entries(own).filter(([name, value]) => value !== process.env[name]);
-  const settings = variables.map(([name, value]) => `${name}=${quoted(value!)}`).join(' ');
+  if (!file) return controls;
+  const portOf = (name: Name) => `localhost:${new URL(stack[name].url).port}`;
   return {
     ...controls,
     // The ports may be others than the gallery's, too.
     own: (commands) =>
-      `export ${settings}\n${commands
+      commands
         .replaceAll(GALLERY_NAME, project)
-        .replaceAll('localhost:8080', `localhost:${new URL(stack.a.url).port}`)
-        .replaceAll('localhost:8081', `localhost:${new URL(stack.b.url).port}`)}`,
+        .replaceAll('localhost:8080', portOf('a'))
+        .replaceAll('localhost:8081', portOf('b'))
+        .replaceAll(/docker compose( -f docker-compose.yml)?/g, compose),
     type,
   };
 }
 
-/** Types commands into a shell in the repository's folder. Rejects with what the last one wrote when that failed. */
-const type = (commands: string) => paste(commands, { env: process.env }, true);
+/**
+ * Types commands into a shell in the repository's folder. Rejects with what the last one wrote when that failed. A
+ * project's name in the environment would count for more than the one in the Compose file.
+ */
+const type = (commands: string) => paste(commands, { env: { ...process.env, COMPOSE_PROJECT_NAME: undefined } }, true);
 
 async function isListening(container: string, port: number): Promise<boolean> {
   const look = `require('net').connect(${port}).on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;

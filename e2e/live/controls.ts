@@ -33,7 +33,7 @@ export interface Controls {
   run(fault: string, behaviour: string): Promise<unknown>;
   /** Types commands, where this is the pair that the gallery is about. Resolves once they have ended. */
   type?(command: string): Promise<string>;
-  /** The gallery's commands as they are typed here: with this pair's own names, and with the variables that they need. */
+  /** The gallery's commands as they are typed here: with this pair's own names. */
   own?(commands: string): string;
 }
 

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -13,6 +13,8 @@ import { acts } from '../gallery/acts.ts';
 import { docker } from '../stack/docker/engine.ts';
 import { OUTCOME_NAMES, OUTCOMES } from '../picture/outcomes.ts';
 import { COLOURS } from '../picture/picture.ts';
+import { askB, callSteadily } from '../experiment/calls.ts';
+import { paste } from '../docs/shell.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { ROOT } from '../stack/paths.ts';
 import { hasProc } from '../stack/process/resources.ts';
@@ -38,9 +40,13 @@ async function markdown(text: string): Promise<MarkdownNode> {
   return (await __debug.parse(text, { parser: 'markdown' })).ast;
 }
 
-/** What is left of the Compose project that a command of the page names: containers, networks, volumes and images. */
+/** The Compose project that a command of the page names, by the name or by the file that it has. */
+const projectOf = (command: string) =>
+  (/docker compose -p (\S+)/.exec(command) ?? /docker compose -f \S*\/(\S+)\.yml/.exec(command))![1]!;
+
+/** What is left of the Compose project that a command of the page names: containers, networks, volumes, images and files. */
 async function leftOf(command: string): Promise<string[]> {
-  const [, project] = /docker compose --project-name (\S+)/.exec(command)!;
+  const project = projectOf(command);
   const left = await Promise.all([
     docker(['ps', '--all', '--quiet', '--filter', `name=${project}`]),
     docker(['network', 'ls', '--quiet', '--filter', `name=${project}`]),
@@ -48,7 +54,7 @@ async function leftOf(command: string): Promise<string[]> {
     docker(['images', '--quiet', '--filter', `reference=*/*:${project}`]),
     docker(['images', '--quiet', '--filter', `reference=${project}*`]),
   ]);
-  return left.filter(Boolean);
+  return [...left.filter(Boolean), ...globSync(join(tmpdir(), `${project}*`))];
 }
 
 const nodesOf = (node: MarkdownNode): MarkdownNode[] => [node, ...(node.children ?? []).flatMap(nodesOf)];
@@ -69,7 +75,11 @@ describeInBrowser('The live page', function () {
     complaints = [];
     page.on('request', (request) => requests.push(request.url()));
     page.on('pageerror', ({ message }) => complaints.push(message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    // Chromium breaks requests off when a container's network comes or goes; the page asks again.
+    const isOwn = (text: string) => !text.includes('ERR_NETWORK_CHANGED');
+    page.on('console', (message) => {
+      if (message.type() === 'error' && isOwn(message.text())) complaints.push(message.text());
+    });
     await page.goto(live.link);
     await page.getByText('live', { exact: true }).waitFor();
   }
@@ -565,7 +575,7 @@ describeInBrowser('The live page', function () {
       await page.waitForTimeout(1000);
       await press('Start A');
       await untilState('A', 'running');
-      const lines = (await docker(['logs', `${commands.split(' ')[3]}-service-b-1`])).split('\n');
+      const lines = (await docker(['logs', `${projectOf(commands)}-service-b-1`])).split('\n');
       const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
       const { prefix, dots } = await eventsOf(live);
       const compared = dots
@@ -618,9 +628,6 @@ describeInBrowser('The live page', function () {
         return calls.map(({ what, outcomes }) => ({ title, reason: outcomes[0]!, wait: waitOf(measured(what)) }));
       });
       await press('Start the tour');
-      const shown = (await body.locator('pre').innerText()).replace(/^\$ /, '');
-      await promisify(execFile)('bash', ['-c', shown], { cwd: ROOT }); // which stops A
-      await untilState('A', 'stopped');
       const verdicts = [];
       for (const [index, { title, reason, wait }] of questions.entries()) {
         await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
@@ -636,6 +643,33 @@ describeInBrowser('The live page', function () {
       await press('Leave the tour');
       await untilState('A', 'running');
       expect(await send('afterwards')).to.include('"echo":"afterwards"');
+    });
+
+    it('shows commands for each question that bring A there when they are pasted, line by line', async function () {
+      this.timeout(300_000);
+      const body = page.locator('#tour-body');
+      const b = `http://localhost:${await page.locator('#port-b').innerText()}`;
+      const questions = acts.flatMap(({ title, calls, meanwhile: outcomes = [] }) =>
+        calls.length > 0 ? calls.map((call) => ({ title, ...call })) : [{ title, msg: 'meanwhile', outcomes }],
+      );
+      const wrong: string[] = [];
+      await press('Start the tour');
+      for (const [index, { title, msg, outcomes }] of questions.entries()) {
+        await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
+        const commands = await body.locator('pre').evaluateAll((blocks) => blocks.map((block) => block.textContent));
+        const ask = (id: string) => askB(b, id, msg);
+        const meanwhile = msg === 'meanwhile' && callSteadily(20, ask);
+        await paste(commands.join('\n'), { env: process.env });
+        const asked = await (meanwhile ? meanwhile.stop() : callSteadily(20, ask, 1).done);
+        if (!asked.some(({ outcome }) => outcomes.includes(outcome))) wrong.push(`${title}: ${asked[0]!.outcome}`);
+        await body.getByRole('radio').first().check();
+        await body.getByRole('radio', { name: /^at once/ }).check();
+        await press('Run it');
+        await press('Next');
+      }
+      expect(wrong).to.deep.equal([]);
+      await press('Leave the tour');
+      await untilState('A', 'running');
     });
 
     it('fits a phone', async () => {

@@ -25,7 +25,7 @@ function show(call: CallView) {
     element('p', { class: 'result' }, markOf(call.outcome, meaning.path), `Call ${call.n}: ${meaning.meaning}`),
     element('p', { class: 'explanation' }, call.explanation),
     element('h3', {}, 'Request'),
-    lines([`$ ${call.command}`], call.id),
+    lines([call.command], call.id),
     element('h3', {}, 'Answer'),
     lines([call.answer, ...(call.body ? [call.body] : [])], call.id),
     element('h3', {}, "B's log"),

@@ -62,7 +62,7 @@ function parts(view: View, follow: (n: number) => void): HTMLElement[] {
 
 function commands(list: string[]): HTMLElement[] {
   if (list.length === 0) return [];
-  return [element('pre', { tabindex: '0', class: 'commands' }, list.map((command) => `$ ${command}`).join('\n'))];
+  return [element('pre', { tabindex: '0', class: 'commands' }, list.join('\n'))];
 }
 
 function form({ isOwn }: View): HTMLElement {

@@ -20,7 +20,7 @@ const BUILD_PATIENCE_MS = 900_000;
  * they named.
  */
 export function newProject(file?: string, base = process.env) {
-  const project = `${process.env.COMPOSE_PROJECT_NAME || 'two-services'}-${randomBytes(4).toString('hex')}`;
+  const project = `${process.env.COMPOSE_PROJECT_NAME || 'two-services'}-${randomBytes(3).toString('hex')}`;
   const own = { COMPOSE_PROJECT_NAME: project, IMAGE_TAG: project, SERVICE_A_PORT: '0', SERVICE_B_PORT: '0' };
   const env: NodeJS.ProcessEnv = { ...base, ...own, [OWNER_VARIABLE]: OWNER };
   const named = ['ps', '--all', '--quiet', '--filter', `name=${project}`];
@@ -73,8 +73,8 @@ function composeStack(
   placeOfB: Place = { service: 'service-b', port: 8081 },
   gate?: Gate,
 ) {
-  const inFiles = files.flatMap((file) => ['--file', file]);
-  const command = ['docker', 'compose', '--project-name', project, ...inFiles].map(quoted).join(' ');
+  const inFiles = files.flatMap((file) => ['-f', file]);
+  const command = ['docker', 'compose', '-p', project, ...inFiles].map(quoted).join(' ');
   const service = (name: 'a' | 'b', { service, port }: Place) => {
     const door = gate ? { service: gate.service, port: GATE_PORTS[name] } : undefined;
     return new ContainerService(service, port, command, compose, door);

@@ -49,6 +49,11 @@ const KINDS = [
   { list: ['volume', 'ls', '--format', `{{.Name}} ${LABEL}`], remove: ['volume', 'rm', '--force'] },
 ];
 
+const IN_YAML = new RegExp(`^ *${OWNER_LABEL}: (.*)$`, 'm');
+
+/** Where the settled Compose file of a project is kept while its process runs. The label in it says whose it is. */
+export const composeFileOf = (project: string) => join(tmpdir(), `${project}.yml`);
+
 const FOLDER = join(tmpdir(), 'two-services-');
 
 /** A new folder of this process's, for what it needs only while it runs. */
@@ -60,10 +65,11 @@ export function newFolder(): string {
 
 /** Removes what processes of this machine left when they were killed. Synchronous. */
 export function removeLeftovers() {
-  for (const file of globSync(`${FOLDER}*/owner`)) {
-    if (!mayLive(attempt(() => readFileSync(file, 'utf8'), '')))
-      attempt(() => rmSync(dirname(file), { recursive: true }), undefined);
-  }
+  const isDead = (file: string, label: RegExp) =>
+    !mayLive(label.exec(attempt(() => readFileSync(file, 'utf8'), ''))?.[1] ?? '');
+  const files = globSync(`${composeFileOf('*-??????')}`).filter((file) => isDead(file, IN_YAML));
+  const folders = globSync(`${FOLDER}*/owner`).filter((file) => isDead(file, /^(.*)$/));
+  for (const path of [...files, ...folders.map(dirname)]) attempt(() => rmSync(path, { recursive: true }), undefined);
   const docker = (...args: string[]) => runToEnd('docker', args).stdout?.split('\n').filter(Boolean) ?? [];
   const removeDead = (lines: string[], remove: string[]) => {
     const parts = lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' '))] as const);
