@@ -81,7 +81,9 @@ export const commandsOf = (history: Event[]) => history.filter((event) => event.
 
 /** A stretch of time in which a service was in one state. */
 export interface Phase {
+  state: State;
   name: string;
+  is: string;
   band?: Band;
   from: number;
   to: number;

@@ -45,28 +45,30 @@ export async function containerControls(stack: ContainerStack, title: string, fi
       life: `${Id} ${State.StartedAt}`,
       url: stack[name].url,
       isCutOff: attached.length === 0,
-      isReplaced: false,
-      note: isStopped ? `exit code ${State.ExitCode}` : '',
+      note: isStopped ? `exit code ${State.ExitCode}` : published ? '' : 'no port on this host',
     };
   }
 
   const absent = (name: Name): Sight => {
-    return { state: 'stopped', life: '', url: stack[name].url, isCutOff: false, isReplaced: false, note: 'removed' };
+    return { state: 'stopped', life: '', url: stack[name].url, isCutOff: false, note: 'removed' };
   };
 
   async function look() {
     const all = await dockerode.listContainers({ all: true, filters: { label: [`${LABEL}.project=${project}`] } });
-    const isOwn = ({ Labels }: (typeof all)[number]) => Labels[`${LABEL}.oneoff`] !== 'True';
+    const isFake = ({ Names }: (typeof all)[number]) => Names[0] === `/${standIn}`;
+    const isOneOff = ({ Labels }: (typeof all)[number]) => Labels[`${LABEL}.oneoff`] === 'True';
     for (const name of ['a', 'b'] as const) {
-      const container = all.find((each) => isOwn(each) && each.Labels[`${LABEL}.service`] === names[name]);
-      if (container) ids[name] = container.Id; // another one, when it was recreated
+      const own = all.filter((each) => each.Labels[`${LABEL}.service`] === names[name] && !isFake(each));
+      // One that `docker compose run` started in its place is A, too; and it is another one when it was recreated.
+      const container =
+        own.find((each) => isOneOff(each) && each.State === 'running') ?? own.find((each) => !isOneOff(each));
+      if (container) ids[name] = container.Id;
     }
-    const isReplaced = all.some((each) => {
-      const isInPlace = each.Names[0] === `/${project}-stand-in` || each.Labels[`${LABEL}.service`] === names.a;
-      return isInPlace && each.State === 'running' && each.Id !== ids.a;
-    });
+    const fake = all.find((each) => isFake(each) && each.State === 'running');
+    const env = fake && (await dockerode.getContainer(fake.Id).inspect()).Config.Env;
+    const behaviour = env && (env.find((each) => each.startsWith('BEHAVIOUR=')) ?? '=').split('=')[1];
     const [a, b] = await Promise.all((['a', 'b'] as const).map((name) => sight(name).catch(() => absent(name))));
-    return { a: { ...a!, isReplaced: isReplaced && a!.state === 'stopped' }, b: b! };
+    return { a: { ...a!, fake: a!.state === 'stopped' ? behaviour : undefined }, b: b! };
   }
 
   function watch(onChange: (at: number) => void) {

@@ -9,8 +9,8 @@ export interface Sight {
   url: string;
   /** Without a network, while it runs or not. */
   isCutOff: boolean;
-  /** Something else answers in its place. */
-  isReplaced: boolean;
+  /** What the fake in its place does: one of the behaviours, or empty for what each message says; undefined without a fake. */
+  fake?: string | undefined;
   /** Such as its exit code; often empty. */
   note: string;
 }

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
-import { phaseOf, type Band as BandColour, type State } from '../picture/states.ts';
+import { phaseOf, type State } from '../picture/states.ts';
 import { askB, Caller, type Call } from '../experiment/calls.ts';
 import { faultOf, FAULTS } from '../experiment/faults.ts';
 import { LogLines } from '../experiment/log-lines.ts';
@@ -13,15 +13,16 @@ import { explain } from './explain.ts';
 import type { Controls } from './controls.ts';
 import { BOTH, Watch } from './watch.ts';
 import { MAX_CALLS, type Band, type CallView, type Dot, type Entry, type ServiceView, type View } from './protocol.ts';
-import type { Event, Name } from '../experiment/history.ts';
+import type { Event, Name, Phase } from '../experiment/history.ts';
 import { Refused, Tour } from './tour.ts';
 
 const LINES_MS = 1000;
+const AROUND_MS = 10_000; // of what happened before a call that may matter to it
 const IDLE_MS = 1000; // a connection that is idle for longer may be one that B is closing
 const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
 const MAX_WAITING = 2048; // calls at once
 const MAX_BEHIND_MS = 1000; // a computer that was asleep has nothing to make up for
-const MAX_BANDS = 300;
+const MAX_PHASES = 600;
 const MAX_HISTORY = 500;
 const SHOWN_HISTORY = 30;
 
@@ -43,7 +44,8 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   readonly caller: Caller;
   readonly tour: Tour;
   readonly calls: Call[] = [];
-  readonly bands: Band[] = [];
+  /** What A went through, and what the fake in its place did then. The last one has no end yet. */
+  readonly #phases: (Phase & { fake?: string | undefined })[] = [];
   readonly history: Entry[] = [];
   readonly #logs: Record<Name, LogLines>;
   readonly #watch: Watch;
@@ -113,29 +115,38 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
   }
 
   #service(name: Name): ServiceView & { isCutOff: boolean } {
-    const { url, note, isCutOff, health } = this.#watch.sight(name);
+    const { url, note, isCutOff, health, fake } = this.#watch.sight(name);
     const state = this.#starting === name ? 'starting' : this.#watch.state(name);
     const port = new URL(url).port || '80';
-    const said = { replaced: WHAT_IT_DOES[this.#behaviour]!, stopped: note }[state as string] ?? '';
-    return { state, note: this.#watch.isCutOff(name) ? 'cut off from the network' : said, port, health, isCutOff };
+    const said = this.#watch.isCutOff(name) ? 'cut off from the network' : state === 'replaced' ? fakeDoes(fake) : note;
+    return { state, note: said, port, health, isCutOff };
   }
 
   #change(at: number) {
     for (const name of BOTH) {
       const state = this.#watch.phase(name);
+      const { fake } = this.#watch.sight(name);
+      const last = this.#phases.at(-1);
+      if (name === 'a' && (state !== last?.state || fake !== last.fake)) this.#enter(state, at, fake);
       if (state === this.#states[name]) continue;
       this.#states[name] = state;
       this.settings.record?.({ event: 'state', at, service: name, state });
-      if (name === 'a') this.#enter(phaseOf(state), at);
     }
     this.changed();
   }
 
-  #enter({ name, band }: { name: string; band?: BandColour }, at: number) {
-    const last = this.bands.at(-1);
-    if (last && last.to === undefined) last.to = Math.max(at, last.from);
-    if (band) this.bands.push({ name, colour: band, from: at });
-    if (this.bands.length > MAX_BANDS) this.bands.shift();
+  #enter(state: State, at: number, fake: string | undefined) {
+    const last = this.#phases.at(-1);
+    const from = Math.max(at, last?.from ?? at);
+    if (last) last.to = from;
+    this.#phases.push({ ...phaseOf(state), from, to: Infinity, fake });
+    if (this.#phases.length > MAX_PHASES) this.#phases.shift();
+  }
+
+  get bands(): Band[] {
+    return this.#phases.flatMap(({ name, band, from, to }) =>
+      band ? [{ name, colour: band, from, ...(to < Infinity && { to }) }] : [],
+    );
   }
 
   /** Has all pages shown what is different now. */
@@ -254,8 +265,9 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     const call = this.#callOf(n);
     if (!call) return undefined;
     const { id, msg, at, ms, status, outcome, body = '', error } = call;
-    const band = this.bands.findLast(({ from, to }) => from <= at + ms && (to ?? Infinity) >= at)?.name;
     const logs = { a: this.#logs.a.of(call), b: this.#logs.b.of(call) };
+    const phases = this.#phases.slice(this.#phases.findIndex(({ to }) => to > at - AROUND_MS));
+    const { fake } = phases.find(({ from, to, fake }) => fake !== undefined && from <= at + ms && to > at) ?? {};
     const port = this.#service('b').port;
     return {
       n,
@@ -266,13 +278,18 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
       command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode ${quoted(`msg=${msg}`)} localhost:${port}/call-echo`,
       answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
       body,
-      ...explain(call, logs, band),
+      ...explain(call, { phases, fake: fakeDoes(fake, msg) }, logs),
     };
   }
 }
 
-/** What the stand-in does, as the end of a sentence that begins with "A". */
+/** What each behaviour of the stand-in is, as the end of a sentence that begins with "A". */
 const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
+
+function fakeDoes(behaviour: string | undefined, msg = ''): string {
+  const name = behaviour || msg;
+  return Object.hasOwn(WHAT_IT_DOES, name) ? WHAT_IT_DOES[name]! : 'does what each message says';
+}
 
 const charsOf = ({ msg, body = '', reason = '' }: Call) => msg.length + body.length + reason.length;
 

@@ -1,49 +1,146 @@
-import { OUTCOMES } from '../picture/outcomes.ts';
+/** Says in words what came of a call. It needs no server, so that a page of recorded calls can explain them, too. */
 import type { Call } from '../experiment/calls.ts';
-import type { Name } from '../experiment/history.ts';
+import type { Name, Phase } from '../experiment/history.ts';
+import { OUTCOMES, REASONS } from '../picture/outcomes.ts';
+import type { State } from '../picture/states.ts';
 import type { CallView } from './protocol.ts';
 
-type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
+const JUST_MS = 1000;
 
-/** What an outcome means, and what the lines of the two logs, or their absence, say about the call. */
+/** The lines of each log about a call: those with its id, or those of its time where the service logs no ids. */
+export type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
+
+/** What is known of A around a call. */
+interface Seen {
+  /** Whether A was in one of these states during the call. */
+  was: (...states: State[]) => boolean;
+  /** Whether A ended less than a second before the call, during it, or less than a second after it. */
+  justEnded: boolean;
+  /** The system's code of the error and B's reason, as B's own log line has them. */
+  code: string;
+  reason: string;
+}
+
+/** Why a call had its outcome. Of an outcome's rows the first that applies is said; what none explains is left open. */
+const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: Seen) => string][] = [
+  ['dns', ({ code }) => code === 'ETIMEDOUT', () => 'The lookup of its name got no answer by the deadline.'],
+  ['dns', ({ was }) => was('cut off'), () => 'It ran without a network, and so without a name.'],
+  ['dns', ({ was }) => was('recreated'), () => 'Its old container was removed, and the new one was not there yet.'],
+  ['dns', ({ was }) => was('stopped', 'stopping'), () => 'While it is stopped, its name has no address.'],
+  ['dns', ({ justEnded }) => justEnded, () => 'It was about to end, and its name was already gone.'],
+  ['dns', ({ was }) => was('starting'), () => 'It had only begun to start, and its name was not there yet.'],
+  ['refused', ({ was }) => was('starting'), () => 'It had its address, and did not listen yet.'],
+  ['refused', ({ justEnded }) => justEnded, () => 'It no longer listened, and its address was still there.'],
+  ['refused', ({ was }) => was('stopped'), () => 'Nothing listens at its address while it is stopped.'],
+  ['unreachable', ({ was, justEnded }) => was('stopped') || justEnded, () => 'Its address was gone.'],
+  ['unreachable', ({ was }) => was('cut off'), () => 'No network led to it any more.'],
+  ['reset', ({ was, justEnded }) => justEnded && !was('replaced'), () => 'It ended, and its connections with it.'],
+  ['timeout', ({ was }) => was('paused'), () => 'While it is paused, connections to it are taken and never answered.'],
+  [
+    'timeout',
+    ({ was }) => was('cut off'),
+    () => 'B still had a connection to it, or its address, and nothing arrives there any more.',
+  ],
+  ['timeout', ({ was, justEnded }) => justEnded && was('running'), () => 'It ended before it had answered.'],
+  [
+    'timeout',
+    ({ justEnded }) => justEnded,
+    () => 'Its name is removed a moment after its end; the call went to an address where no one was any more.',
+  ],
+  ['bad_status', ({ code }) => /^HTTP_\d+$/.test(code), ({ code }) => `The answer had the status ${code.slice(5)}.`],
+  ['bad_body', ({ code }) => code.startsWith('HPE_'), () => 'The answer was not valid HTTP.'],
+  [
+    'bad_body',
+    ({ code, reason }) => reason === 'bad_body' && !code,
+    () => 'The answer had the status 200, and another body.',
+  ],
+];
+
+/**
+ * What an outcome means, why it came, and what the lines of the two logs, or their absence, say about the call. `phases`
+ * are those of A around the call; `fake` is what the fake in its place did, as the end of a sentence that begins with "A".
+ */
 export function explain(
-  { outcome, body = '' }: Call,
+  call: Call,
+  { phases, fake }: { phases: Phase[]; fake?: string },
   found: Found,
-  band: string | undefined,
 ): Pick<CallView, 'explanation' | 'logs'> {
-  const { saw, tells } = OUTCOMES[outcome]!;
+  const { at, ms, outcome, body = '' } = call;
+  const during = phases.filter(({ from, to }) => from <= at + ms && to > at);
+  const seen: Seen = {
+    was: (...states) => during.some(({ state }) => states.includes(state)),
+    justEnded: phases.some(({ state, from }) => {
+      const isEnd = state === 'stopped' || state === 'stopping' || state === 'recreated';
+      return isEnd && from > at - JUST_MS && from < at + ms + JUST_MS;
+    }),
+    ...saidByB(found.b),
+  };
+  const isOfFake = during.length > 0 && during.every(({ state }) => state === 'replaced');
   const sentence = /"error"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
-  const explanation = saw ? `${sentence ? `B says: ${sentence} ` : ''}What B saw of A: ${saw}.` : tells;
+  const { saw, tells } = OUTCOMES[outcome]!;
+  const isAboutA = REASONS.includes(outcome) || ['200', '503'].includes(outcome);
+  const parts = [
+    saw && sentence && `B says: ${sentence}`,
+    saw && `What B saw of A: ${saw}.`,
+    outcome === '200' && seen.was('replaced')
+      ? isOfFake
+        ? 'B asked A, and the fake in its place gave the echo in time.'
+        : 'B had the echo in time.'
+      : tells,
+    isAboutA && stateIn(during, outcome, fake),
+    CAUSES.find(([of, applies]) => of === outcome && applies(seen))?.[2](seen),
+  ];
   return {
-    explanation: `${explanation}${band ? ` At the time: ${band}.` : ''}`,
+    explanation: parts.filter(Boolean).join(' '),
     logs: {
-      b: { lines: found.b.lines, remark: remarkOnB(found.b) },
-      a: { lines: found.a.lines, remark: remarkOnA(found.a, outcome, band) },
+      b: { lines: found.b.lines, remark: remarkOnB(found.b, outcome) },
+      a: { lines: found.a.lines, remark: remarkOnA(found.a, outcome, seen, isOfFake) },
     },
   };
+}
+
+function stateIn(during: Phase[], outcome: string, fake: string | undefined): string {
+  const all = during.map(({ is }) => is);
+  if (all.length === 0 || (outcome === '200' && during.every(({ state }) => state === 'running'))) return '';
+  const then = all.length === 1 ? `A was ${all[0]} then.` : `A was ${all.join(', then ')} during the call.`;
+  return fake && during.some(({ state }) => state === 'replaced') ? `${then} The fake ${fake}.` : then;
+}
+
+/** The code and the reason in B's line of the call, where it is JSON and has them. */
+function saidByB({ lines, by }: Found['b']): Pick<Seen, 'code' | 'reason'> {
+  for (const line of by === 'id' ? lines : []) {
+    try {
+      const { code = '', reason = '' } = JSON.parse(line);
+      if (reason) return { code: String(code), reason: String(reason) };
+    } catch {
+      // it is no JSON
+    }
+  }
+  return { code: '', reason: '' };
 }
 
 const BY_TIME =
   'This service logs no request ids, so these are the lines that it wrote during the call; with several calls at once, some may be of others.';
 
-function remarkOnB({ lines, by }: Found['b']): string {
-  if (lines.length === 0)
-    return 'B has no line of this call: it did not receive it, or ended before it could write one.';
-  return by === 'time' ? BY_TIME : '';
+function remarkOnB({ lines, by }: Found['b'], outcome: string): string {
+  if (lines.length > 0) return by === 'time' ? BY_TIME : '';
+  if (by === 'time') return 'B wrote nothing at the time of the call.';
+  return outcome === 'none'
+    ? 'B has no line of this call: it did not receive it, or did not live to answer it.'
+    : 'B has no line of this call, although it answered: the line may be on its way.';
 }
 
-function remarkOnA({ lines, by }: Found['a'], outcome: string, band: string | undefined): string {
-  if (lines.length > 0) {
-    if (by === 'time') return BY_TIME;
-    return outcome === '200'
-      ? ''
-      : 'A did receive the request, but B had no use for its answer, or did not wait for it.';
-  }
-  if (outcome === '200' && band !== 'A replaced')
-    return 'A has no line of this call, although B has its echo: A may not log each request.';
-  if (band === 'A paused')
-    return 'A has no line: it is frozen. The request waits in its kernel, and A may write a line once it goes on.';
-  if (band === 'A replaced') return 'A has no line: another program answers in its place.';
-  if (outcome === 'none') return 'A has no line: the request did not get past B.';
-  return 'A has no line: the request never reached it, or A ended before it could write one. All that is known of it is in the log of B.';
+function remarkOnA({ lines, by }: Found['a'], outcome: string, { was }: Seen, isOfFake: boolean): string {
+  if (lines.length > 0 && by === 'time') return BY_TIME;
+  if (lines.length > 0 && outcome === '200') return '';
+  if (lines.length > 0)
+    return `A received the request${REASONS.includes(outcome) ? ', but B had no echo from it' : ''}.`;
+  if (isOfFake) return 'A has no line: the fake was in its place.';
+  if (outcome === '200') return 'A has no line of this call, although B has its echo: A may not log each request.';
+  if (was('paused'))
+    return 'A has no line: it was paused. The request waited in its kernel, and A may write a line once it runs again.';
+  if (by === 'time') return 'A wrote nothing at the time of the call.';
+  if (['dns', 'refused', 'unreachable', 'overloaded'].includes(outcome))
+    return 'A has no line: the request never reached it.';
+  return 'A has no line of this call: the request did not reach it, or A did not live to answer it, or has not done so yet.';
 }

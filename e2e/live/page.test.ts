@@ -159,7 +159,7 @@ describeInBrowser('The live page', function () {
       await press('Pause A');
       await untilState('A', 'paused');
       const paused = await send('while paused');
-      expect(paused).to.include('503 timeout').and.to.include('A has no line: it is frozen');
+      expect(paused).to.include('503 timeout').and.to.include('A has no line: it was paused');
       await press('Resume A');
       await untilState('A', 'running');
       await press('Kill A');
@@ -321,7 +321,7 @@ describeInBrowser('The live page', function () {
       const row = readFileSync(`${ROOT}README.md`, 'utf8')
         .split('\n')
         .find((line) => line.startsWith('| `timeout`'))!;
-      const saw = row.split('|')[2]!.trim().replaceAll('`', '');
+      const saw = row.split('|')[2]!.split(':')[0]!.trim();
       expect(shown).to.include(`What B saw of A: ${saw}.`);
       await press('Resume A');
       await untilState('A', 'running');
@@ -661,7 +661,9 @@ describeInBrowser('The live page', function () {
         const meanwhile = msg === 'meanwhile' && callSteadily(20, ask);
         await paste(commands.join('\n'), { env: process.env });
         const asked = await (meanwhile ? meanwhile.stop() : callSteadily(20, ask, 1).done);
-        if (!asked.some(({ outcome }) => outcomes.includes(outcome))) wrong.push(`${title}: ${asked[0]!.outcome}`);
+        // B keeps a connection for a second, which may be over where the machine is busy.
+        const right = msg === 'first' ? [...outcomes, 'dns'] : outcomes;
+        if (!asked.some(({ outcome }) => right.includes(outcome))) wrong.push(`${title}: ${asked[0]!.outcome}`);
         await body.getByRole('radio').first().check();
         await body.getByRole('radio', { name: /^at once/ }).check();
         await press('Run it');

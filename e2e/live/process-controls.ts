@@ -19,7 +19,7 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
   const lives: Record<Name, string> = { a: '', b: '' };
   /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
   const others: Record<Name, number[]> = { a: [], b: [] };
-  let standIn: StandIn | undefined;
+  let standIn: (StandIn & { behaviour: string }) | undefined;
 
   const othersOf = (name: Name) => ownersOf(Number(new URL(stack[name].url).port));
 
@@ -31,12 +31,15 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
     const life = lives[name];
     groups[name] = pid;
     const state = groups[name] ? await stateOf(groups[name]) : 'stopped';
-    const seen = { state, life, url: stack[name].url, isCutOff: false, isReplaced: false, note: '' };
+    const seen = { state, life, url: stack[name].url, isCutOff: false, note: '' };
     others[name] = state === 'stopped' ? othersOf(name) : [];
     const [other] = others[name];
-    if (!other) return { ...seen, isReplaced: name === 'a' && standIn !== undefined && state === 'stopped' };
-    const isReplaced = (await readFile(`/proc/${other}/cmdline`, 'utf8').catch(() => '')).includes('stand-in.ts');
-    return { ...seen, state: await stateOf(String(other)), life: String(other), isReplaced };
+    if (!other) return { ...seen, fake: name === 'a' && state === 'stopped' ? standIn?.behaviour : undefined };
+    const [command, env] = await Promise.all(
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${other}/${file}`, 'utf8').catch(() => '')),
+    );
+    const fake = command!.includes('stand-in.ts') ? (/\0BEHAVIOUR=(\w*)/.exec(`\0${env}`)?.[1] ?? '') : undefined;
+    return { ...seen, state: await stateOf(String(other)), life: String(other), fake };
   }
 
   const kill = (signal: string, name: Name) =>
@@ -73,7 +76,7 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
     },
     async replace(name, behaviour) {
       await acts.kill!(name, '');
-      standIn = await stack.replaceA(behaviour);
+      standIn = { ...(await stack.replaceA(behaviour)), behaviour };
     },
     async 'put-back'() {
       await end('a', 'SIGKILL');

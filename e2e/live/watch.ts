@@ -88,8 +88,8 @@ export class Watch {
 
   /** As it is seen from outside. */
   state(name: Name): ServiceView['state'] {
-    const { state, isReplaced, life } = this.#sights[name]!;
-    if (isReplaced) return 'replaced';
+    const { state, fake, life } = this.#sights[name]!;
+    if (fake !== undefined) return 'replaced';
     return state === 'running' && this.#healthyLives[name] !== life ? 'starting' : state;
   }
 

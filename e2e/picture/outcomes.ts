@@ -3,8 +3,9 @@
 interface Outcome {
   /** What a legend says. */
   meaning: string;
-  /** What B saw of A, for a reason that B gives: a clause in Markdown. */
+  /** What B saw of A, for a reason that B gives, and what usually leads to it: clauses in Markdown. */
   saw?: string;
+  usually?: string;
   /** What it says to a caller, where B gives no reason. */
   tells?: string;
   /** SVG path commands, relative, from the mark's middle. The shape says the same as the colour. */
@@ -25,13 +26,15 @@ export const OUTCOMES: Record<string, Outcome> = {
   },
   dns: {
     meaning: '503 dns: A has no address',
-    saw: 'it has no address: it is stopped, or was never started',
+    saw: 'it has no address',
+    usually: 'it is stopped, or was never started',
     path: 'm-2.2-2.2l4.4 4.4m0-4.4l-4.4 4.4',
     colours: ['#d025b4', '#db5799'],
   },
   refused: {
     meaning: '503 refused: nothing listens',
-    saw: 'it has an address, but nothing listens there: it is starting',
+    saw: 'it has an address, but nothing listens there',
+    usually: 'it is starting',
     path: 'm-2-2h4v4h-4z',
     isFilled: true,
     colours: ['#997500', '#ffce85'],
@@ -51,7 +54,8 @@ export const OUTCOMES: Record<string, Outcome> = {
   },
   timeout: {
     meaning: '503 timeout: A is silent',
-    saw: 'it gave no complete answer by the deadline: it is paused, or slow',
+    saw: 'it gave no complete answer by the deadline',
+    usually: 'it is paused, or slow',
     path: 'm0-2.8l2.8 4.8h-5.6z',
     isFilled: true,
     colours: ['#7a2100', '#e63d00'],
@@ -64,7 +68,7 @@ export const OUTCOMES: Record<string, Outcome> = {
   },
   bad_body: {
     meaning: '503 bad_body: not an echo',
-    saw: 'it answered 200, but not with the echo of the message',
+    saw: 'its answer was not the echo of the message',
     path: 'm-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0 -4.8 0',
     colours: ['#007a7a', '#85ebff'],
   },

@@ -4,22 +4,24 @@ export const BANDS = ['stopped', 'starting', 'paused', 'replaced'] as const;
 export type Band = (typeof BANDS)[number];
 
 interface Phase {
-  /** Said of A. */
+  /** Said of A, by a picture. */
   name: string;
+  /** The same as the end of a sentence that begins with "A was". */
+  is: string;
   /** Absent while A simply runs. */
   band?: Band;
 }
 
 const STATES = {
-  running: { name: 'A runs' },
-  stopping: { name: 'A stops', band: 'stopped' },
-  stopped: { name: 'A stopped', band: 'stopped' },
-  starting: { name: 'A starts', band: 'starting' },
-  paused: { name: 'A paused', band: 'paused' },
-  'cut off': { name: 'A cut off', band: 'paused' },
-  recreated: { name: 'A recreated', band: 'stopped' },
-  replaced: { name: 'A replaced', band: 'replaced' },
+  running: { name: 'A runs', is: 'running' },
+  stopping: { name: 'A stops', is: 'stopping', band: 'stopped' },
+  stopped: { name: 'A stopped', is: 'stopped', band: 'stopped' },
+  starting: { name: 'A starts', is: 'starting', band: 'starting' },
+  paused: { name: 'A paused', is: 'paused', band: 'paused' },
+  'cut off': { name: 'A cut off', is: 'cut off from its network', band: 'paused' },
+  recreated: { name: 'A recreated', is: 'being recreated', band: 'stopped' },
+  replaced: { name: 'A replaced', is: 'replaced with a fake', band: 'replaced' },
 } satisfies Record<string, Phase>;
 export type State = keyof typeof STATES;
 
-export const phaseOf = (state: State): Phase => STATES[state];
+export const phaseOf = (state: State): Phase & { state: State } => ({ state, ...STATES[state] });

@@ -14,7 +14,7 @@ const SENTENCES = {
   reset: 'Service A broke the connection before its whole answer was received.',
   timeout: 'Service A did not give its whole answer within the deadline.',
   bad_status: 'Service A answered with a status other than 200.',
-  bad_body: 'Service A answered 200, but not with the echo of the message.',
+  bad_body: 'The answer of service A is not the echo of the message.',
   overloaded: 'Service B did not ask service A: it has no room for another call.',
   aborted: 'Service B stopped asking service A: its own caller has left.',
 };
