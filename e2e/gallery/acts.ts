@@ -13,6 +13,8 @@ export interface Expectation {
   outcomes: string[];
   /** The longest that B's answer may take, in milliseconds. */
   atMostMs: number;
+  /** Why B answers so, and after this time: one plain sentence. */
+  why: string;
 }
 
 /** One way in which A fails: how to bring it about, what B answers meanwhile, and how to fix it. */
@@ -28,6 +30,8 @@ export interface Act {
   fixes: string[];
   /** The reasons that B may give to calls made while the breaking commands still run; not watched when absent. */
   meanwhile?: string[];
+  /** Why B gives these reasons, in one plain sentence. */
+  why?: string;
   /** Whether the A that fixes it has no port on this host. */
   hasNoPort?: boolean;
 }
@@ -37,12 +41,12 @@ const AT_ONCE_MS = 500;
 const AT_DEADLINE_MS = 1250; // the deadline, B's 50 ms, and the rest for the measuring on a busy machine
 const CONTAINER_A = 'two-services-service-a-1';
 
-const hello = (what: string, outcomes: string[], atMostMs: number): Expectation[] => [
-  { msg: 'hello', what, outcomes, atMostMs },
+const hello = (what: string, outcomes: string[], atMostMs: number, why: string): Expectation[] => [
+  { msg: 'hello', what, outcomes, atMostMs, why },
 ];
 /** A call that the stand-in answers as its message says. */
-const does = (msg: string, outcome: string, atMostMs: number): Expectation => {
-  return { msg, what: BEHAVIOURS[msg]!.what, outcomes: [outcome], atMostMs };
+const does = (msg: string, outcome: string, atMostMs: number, why: string): Expectation => {
+  return { msg, what: BEHAVIOURS[msg]!.what, outcomes: [outcome], atMostMs, why };
 };
 /** What a fault is on the pair that the page has its readers start. */
 const command = (fault: FaultName): string =>
@@ -73,7 +77,12 @@ export const acts: Act[] = [
     fault: 'stop-a',
     story: 'A receives SIGTERM, finishes its requests and ends. Docker removes its name from the DNS.',
     breaks: [stop],
-    calls: hello('is stopped', ['dns'], AT_ONCE_MS),
+    calls: hello(
+      'is stopped',
+      ['dns'],
+      AT_ONCE_MS,
+      "Docker removes the name of a container that has stopped, and B's lookup is told at once that there is no such name.",
+    ),
     fixes: [start],
   },
   {
@@ -81,14 +90,24 @@ export const acts: Act[] = [
     fault: 'kill-a',
     story: 'A receives SIGKILL and finishes nothing.',
     breaks: [command('kill-a')],
-    calls: hello('is killed', ['dns'], AT_ONCE_MS),
+    calls: hello(
+      'is killed',
+      ['dns'],
+      AT_ONCE_MS,
+      "However a container ends, Docker removes its name, so B's lookup fails at once, as after a stop.",
+    ),
     fixes: [start],
   },
   {
     title: 'Crashed',
     story: "The process ends by itself, inside its container. `docker wait` prints its exit code, SIGKILL's.",
     breaks: [`docker compose exec -T service-a sh -c 'kill -9 -1' < /dev/null`, `docker wait ${CONTAINER_A}`],
-    calls: hello('has crashed', ['dns'], AT_ONCE_MS),
+    calls: hello(
+      'has crashed',
+      ['dns'],
+      AT_ONCE_MS,
+      'The container ended with its process, and its name is gone: to B a crash looks like a stop.',
+    ),
     fixes: [start],
   },
   {
@@ -96,7 +115,12 @@ export const acts: Act[] = [
     fault: 'pause-a',
     story: "A's kernel accepts connections, and its process never answers on them.",
     breaks: [command('pause-a')],
-    calls: hello('is paused', ['timeout'], AT_DEADLINE_MS),
+    calls: hello(
+      'is paused',
+      ['timeout'],
+      AT_DEADLINE_MS,
+      "A's kernel still takes connections while its process is frozen, so B hears nothing and gives up at its deadline of one second.",
+    ),
     fixes: [command('resume-a')],
   },
   {
@@ -111,8 +135,15 @@ export const acts: Act[] = [
         what: 'is cut off from a B with a connection to it',
         outcomes: ['timeout'],
         atMostMs: AT_DEADLINE_MS,
+        why: 'B used the connection that it still had, on which nothing arrives any more, and gave up at its deadline of one second.',
       },
-      { msg: 'second', what: 'is still cut off', outcomes: ['dns'], atMostMs: AT_ONCE_MS },
+      {
+        msg: 'second',
+        what: 'is still cut off',
+        outcomes: ['dns'],
+        atMostMs: AT_ONCE_MS,
+        why: 'B needed a new connection, and without a network A has no name, which the lookup says at once.',
+      },
     ],
     fixes: [command('reconnect-a')],
   },
@@ -123,6 +154,7 @@ export const acts: Act[] = [
       'A finishes its requests, ends, and starts again. New calls meanwhile are refused or find no name. Rarely, one goes to an address that is just being removed, where nobody answers, or is reset because it waited to be accepted when A stopped listening. No call that A had accepted is lost.',
     breaks: [command('restart-a')],
     meanwhile: ['refused', 'dns', 'timeout', 'reset'],
+    why: 'Each call met another moment of the restart: A listening no longer or not yet, its name or address just gone, or its old connections ending with it.',
     calls: [],
     fixes: [start],
   },
@@ -133,7 +165,12 @@ export const acts: Act[] = [
       stop,
       `docker compose run --detach --rm --no-deps --use-aliases --name two-services-late service-a sh -c 'sleep 2; exec node service-a/src/main.ts' > /dev/null`,
     ],
-    calls: hello('does not listen yet', ['refused'], AT_ONCE_MS),
+    calls: hello(
+      'does not listen yet',
+      ['refused'],
+      AT_ONCE_MS,
+      'The container has its name and address, but no program listens on the port yet, so its kernel refuses the connection at once.',
+    ),
     fixes: [listens('two-services-late')],
     hasNoPort: true,
   },
@@ -146,7 +183,12 @@ export const acts: Act[] = [
       'docker compose rm --stop --force service-a',
       `docker run --detach --rm --name two-services-other --network two-services_default ${BASE_IMAGE} sleep 60 > /dev/null`,
     ],
-    calls: hello('is removed', ['dns'], AT_ONCE_MS),
+    calls: hello(
+      'is removed',
+      ['dns'],
+      AT_ONCE_MS,
+      'B looks the name up again for a new connection and learns at once that it is gone; another container now has the old address, and B does not ask it.',
+    ),
     fixes: [start],
   },
   {
@@ -159,7 +201,12 @@ export const acts: Act[] = [
       'docker compose -f docker-compose.yml -f e2e/gallery/silent-dns.yml up --wait service-b',
     ],
     breaks: [stop],
-    calls: hello('has no name, and the resolver is silent', ['dns'], AT_DEADLINE_MS),
+    calls: hello(
+      'has no name, and the resolver is silent',
+      ['dns'],
+      AT_DEADLINE_MS,
+      'Nobody answered the lookup, so B waited for it until its deadline of one second and never had an address to call.',
+    ),
     fixes: [start],
   },
   {
@@ -173,23 +220,69 @@ export const acts: Act[] = [
     ],
     breaks: [stop, ...STAND_IN],
     calls: [
-      does('late', 'timeout', AT_DEADLINE_MS),
-      does('trickle', 'timeout', AT_DEADLINE_MS),
-      does('error500', 'bad_status', AT_ONCE_MS),
-      does('redirect', 'bad_status', AT_ONCE_MS),
-      does('plaintext', 'bad_body', AT_ONCE_MS),
-      does('othershape', 'bad_body', AT_ONCE_MS),
-      does('endless', 'bad_body', AT_DEADLINE_MS),
-      does('cutoff', 'reset', AT_ONCE_MS),
-      does('midreset', 'reset', AT_ONCE_MS),
-      does('garbage', 'bad_body', AT_ONCE_MS),
-      does('badchunk', 'bad_body', AT_ONCE_MS),
+      does(
+        'late',
+        'timeout',
+        AT_DEADLINE_MS,
+        'The answer would have come after three seconds; B stops waiting at its deadline of one second, and no one reads what comes later.',
+      ),
+      does(
+        'trickle',
+        'timeout',
+        AT_DEADLINE_MS,
+        'A byte now and then keeps the connection busy, but the deadline of one second is for the whole answer, which was not complete by then.',
+      ),
+      does(
+        'error500',
+        'bad_status',
+        AT_ONCE_MS,
+        'B takes an answer for the echo only when its status is 200, and it had the answer at once.',
+      ),
+      does(
+        'redirect',
+        'bad_status',
+        AT_ONCE_MS,
+        'B does not follow a redirect: its status is not 200, and that is known at once.',
+      ),
+      does(
+        'plaintext',
+        'bad_body',
+        AT_ONCE_MS,
+        'The status was 200, but the body is no JSON and so has no echo in it.',
+      ),
+      does('othershape', 'bad_body', AT_ONCE_MS, 'The body is JSON, but it has no echo in it.'),
+      does(
+        'endless',
+        'bad_body',
+        AT_DEADLINE_MS,
+        'B reads at most 64 KiB of an answer; this one had more than that before the deadline, and B hung up.',
+      ),
+      does(
+        'cutoff',
+        'reset',
+        AT_ONCE_MS,
+        'The connection was closed before the body was as long as its head had said, so B does not have the whole answer.',
+      ),
+      does(
+        'midreset',
+        'reset',
+        AT_ONCE_MS,
+        'The connection was reset in the middle of the answer, which B learned at once.',
+      ),
+      does('garbage', 'bad_body', AT_ONCE_MS, 'What came is not HTTP, so there is neither a status nor an echo in it.'),
+      does(
+        'badchunk',
+        'bad_body',
+        AT_ONCE_MS,
+        'The head was HTTP with status 200, but the body broke the rules of HTTP, and B cannot read an echo out of it.',
+      ),
       {
         breaks: [LET_CONNECTIONS_AGE, "curl -s -o /dev/null 'localhost:8081/call-echo?msg=stale'"],
         msg: 'hello',
         what: 'resets the kept connection on its second use',
         outcomes: ['reset'],
         atMostMs: AT_ONCE_MS,
+        why: 'B sent the request on the connection that it had kept, which was reset at once; it does not ask again, as it cannot tell whether the request was received.',
       },
     ],
     fixes: [REMOVE_STAND_IN, start],
@@ -201,8 +294,20 @@ export const acts: Act[] = [
       'A answers each call rightly, and 0.6 s later than the one before. B passes the echo on while it comes by the deadline.',
     breaks: [stop, ...STAND_IN],
     calls: [
-      { msg: 'slower', what: 'answers after 0.6 s', outcomes: ['200'], atMostMs: 600 + AT_ONCE_MS },
-      { msg: 'slower', what: 'answers after 1.2 s', outcomes: ['timeout'], atMostMs: AT_DEADLINE_MS },
+      {
+        msg: 'slower',
+        what: 'answers after 0.6 s',
+        outcomes: ['200'],
+        atMostMs: 600 + AT_ONCE_MS,
+        why: 'The echo came after 0.6 s, before the deadline of one second, so B passed it on.',
+      },
+      {
+        msg: 'slower',
+        what: 'answers after 1.2 s',
+        outcomes: ['timeout'],
+        atMostMs: AT_DEADLINE_MS,
+        why: 'The echo would have come after 1.2 s; B stopped waiting at its deadline of one second.',
+      },
     ],
     fixes: [REMOVE_STAND_IN, start],
   },

@@ -623,19 +623,25 @@ describeInBrowser('The live page', function () {
       // What is right is what the gallery measured: the act's reason, after as long as its page says.
       const gallery = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
       const measured = (what: string) => Number(new RegExp(`\\| ${what} +\\|[^|]+\\| (\\d+) ms`).exec(gallery)![1]);
-      const questions = acts.flatMap(({ title, calls, meanwhile = [] }) => {
-        if (calls.length === 0) return [{ title, reason: meanwhile[0]!, wait: 'at once' }];
-        return calls.map(({ what, outcomes }) => ({ title, reason: outcomes[0]!, wait: waitOf(measured(what)) }));
+      const questions = acts.flatMap(({ title, calls, meanwhile = [], why }) => {
+        if (calls.length === 0) return [{ title, reason: meanwhile[0]!, wait: 'at once', why: why! }];
+        return calls.map(({ what, outcomes, why }) => ({
+          title,
+          why,
+          reason: outcomes[0]!,
+          wait: waitOf(measured(what)),
+        }));
       });
       await press('Start the tour');
       const verdicts = [];
-      for (const [index, { title, reason, wait }] of questions.entries()) {
+      for (const [index, { title, reason, wait, why }] of questions.entries()) {
         await body.getByText(`Question ${index + 1} of ${questions.length}.`).waitFor();
         expect(await body.getByRole('heading').innerText()).to.match(new RegExp(`^${title}: `));
         await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning, exact: true }).check();
         await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
         await press('Run it');
         verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Not so/).innerText()}`);
+        expect(await body.innerText()).to.include(why);
         await press('Next');
       }
       expect(verdicts.filter((verdict) => !verdict.includes('✓ Right'))).to.deep.equal([]);

@@ -46,7 +46,6 @@ export interface Entry {
 /** Something to predict: one call, or the calls that are made while a command runs. */
 export interface Question {
   act: string;
-  story: string;
   /** The commands that are run before the call. */
   commands: string[];
   /** What A does, as the end of a sentence that begins with "A". */
@@ -63,7 +62,7 @@ export interface Verdict extends Prediction {
   what: string;
   predicted: Prediction;
   isRight: boolean;
-  /** What B answered, in a sentence, and how it knew; the latter is empty where B gave no reason. */
+  /** What B answered, in a sentence, and why; the latter is empty for a pair that the gallery is not about. */
   sentence: string;
   why: string;
   /** The call to follow. */

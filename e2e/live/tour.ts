@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acts, type Act, type Expectation } from '../gallery/acts.ts';
 import { faultOf } from '../experiment/faults.ts';
-import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../picture/outcomes.ts';
+import { nameOf, OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { callSteadily, slowest, type Call, type Caller } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import type { Controls } from './controls.ts';
@@ -78,7 +78,6 @@ export class Tour {
       type && own ? (typed.length > 0 ? [own(typed.join('\n'))] : []) : isFirst ? [command(fault!, '')!] : [];
     return {
       act: act.title,
-      story: type ? act.story : `In the gallery, over containers: ${act.story}`,
       commands,
       what: call?.what ?? 'is restarted, and B is called meanwhile',
     };
@@ -106,7 +105,7 @@ export class Tour {
       this.isInAct = true;
       if (turn.isFirst) await this.#do(turn.act.prepares ?? []);
       const [calls, delayMs] = turn.call ? await this.#one(turn, turn.call) : await this.#meanwhile(turn);
-      this.#verdicts.push(verdictOf(turn, calls, delayMs, predicted));
+      this.#verdicts.push(verdictOf(turn, calls, delayMs, predicted, this.#experiment.controls.type !== undefined));
       if (turn.isLast) await this.#fix(turn.act);
     });
   }
@@ -210,8 +209,14 @@ export class Tour {
   }
 }
 
-/** Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
-function verdictOf({ act, call }: Turn, calls: Call[], delayMs: number, predicted: Prediction): Verdict {
+/** `isGallerys` says that the pair is the one that the acts explain. Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
+function verdictOf(
+  { act, call }: Turn,
+  calls: Call[],
+  delayMs: number,
+  predicted: Prediction,
+  isGallerys: boolean,
+): Verdict {
   const failed = calls.filter(({ outcome }) => outcome !== '200');
   const judged = failed.length > 0 ? failed : calls;
   const waits = ({ ms }: Call) => [waitOf(ms), waitOf(ms - delayMs)];
@@ -221,6 +226,7 @@ function verdictOf({ act, call }: Turn, calls: Call[], delayMs: number, predicte
     ([outcome, some]) => `${some!.length} × ${nameOf(outcome)}`,
   );
   const { outcome, ms, n } = shown;
+  const expected = call?.outcomes ?? act.meanwhile ?? [];
   const one = `B answered ${nameOf(outcome)} after ${Math.round(ms)} ms.`;
   return {
     act: act.title,
@@ -230,7 +236,7 @@ function verdictOf({ act, call }: Turn, calls: Call[], delayMs: number, predicte
     wait: waitOf(ms),
     isRight: isSame(shown),
     sentence: call ? one : `B's answers: ${counts.join(', ')}.`,
-    why: OUTCOMES[outcome]!.saw ? `What B saw of A: ${OUTCOMES[outcome]!.saw}.` : '',
+    why: (isGallerys && expected.includes(outcome) && (call ?? act).why) || '',
     n,
   };
 }

@@ -48,7 +48,6 @@ function parts(view: View, follow: (n: number) => void): HTMLElement[] {
         `${verdict.isRight ? '✓ Right.' : '✗ Not so.'} ${verdict.sentence} ${said}`,
       ),
       ...(verdict.why ? [element('p', {}, verdict.why)] : []),
-      element('p', {}, question.story),
       row(
         step('Next', 'next', isRunning, true),
         ...(verdict.n ? [open] : []),
