@@ -155,18 +155,21 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     this.emit('change');
   }
 
-  /** Does one of the faults. Rejects with a `Refused` while another is done, and when it makes no sense now. */
+  /** Does one of the faults. Rejects with a `Refused` that says why it cannot be done now. */
   async act(id: string, behaviour = this.#behaviour) {
     const fault = faultOf(id);
     const command = this.controls.command(id, behaviour);
-    if (!fault || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such action.');
+    if (!fault || !command || !Object.hasOwn(BEHAVIOURS, behaviour)) throw new Refused('There is no such fault.');
     if (this.tour.isRunning || this.tour.isInAct) throw new Refused('The tour is at work on A; leave it first.');
-    if (!fault.isPossible(this.#service(fault.target))) throw new Refused(`${fault.label} makes no sense now.`);
+    if (!fault.isPossible(this.#service(fault.target))) {
+      const { is } = phaseOf(this.#watch.phase(fault.target));
+      throw new Refused(`${fault.target.toUpperCase()} is ${is}: ${fault.label} cannot be done now.`);
+    }
     this.#behaviour = behaviour;
     await this.force(id, behaviour);
   }
 
-  /** Brings both services back from whatever was done to them by actions. */
+  /** Brings both services back from whatever was done to them by faults. */
   async restore() {
     const { a, b } = { a: this.#service('a'), b: this.#service('b') };
     if (a.state === 'paused') await this.force('resume-a');
@@ -176,7 +179,7 @@ export class Experiment extends EventEmitter<{ calls: [Dot[]]; change: [] }> {
     if (b.state === 'stopped') await this.force('start-b');
   }
 
-  /** Does a fault whether or not it makes sense now. */
+  /** Does a fault, whatever state its target is in. */
   async force(id: string, behaviour = '') {
     const { target, during } = faultOf(id)!;
     const work = () => this.controls.run(id, behaviour);

@@ -179,7 +179,7 @@ describeInBrowser('The live page', function () {
         ['answers 500', '503 bad_status'],
         ['answers JSON of another shape', '503 bad_body'],
       ]) {
-        await page.getByLabel('Replace A by one that').selectOption({ label: behaviour! });
+        await page.getByLabel('Replace A with a fake that').selectOption({ label: behaviour! });
         await press('Replace A');
         await untilState('A', 'replaced');
         expect(await send(`to ${behaviour}`)).to.include(outcome);
@@ -237,7 +237,7 @@ describeInBrowser('The live page', function () {
         await open('Start A');
         await untilState('A', 'running');
         expect(await send('typed')).to.include('"echo":"typed"');
-        await page.getByLabel('Replace A by one that').selectOption({ label: 'answers 500' });
+        await page.getByLabel('Replace A with a fake that').selectOption({ label: 'answers 500' });
         await open('Replace A');
         await untilState('A', 'replaced');
         await until('the stand-in', async () => (await send('to the stand-in')).includes('bad_status'), PATIENCE_MS);
@@ -499,7 +499,7 @@ describeInBrowser('The live page', function () {
       await body.getByRole('radio', { name: '503', exact: true }).check();
       await body.getByRole('radio', { name: /^at once/ }).check();
       await press('Run it');
-      expect(await body.getByText(/✓ Right|✗ Not so/).innerText()).to.include('✓ Right. B answered 503 after');
+      expect(await body.getByText(/✓ Right|✗ Wrong/).innerText()).to.include('✓ Right. B answered 503 after');
       await press('Leave the tour');
       await untilState('A', 'running');
     });
@@ -559,7 +559,7 @@ describeInBrowser('The live page', function () {
     });
 
     it('shows how to replace A and to put it back, too', async () => {
-      await page.getByLabel('Replace A by one that').selectOption({ label: 'redirects' });
+      await page.getByLabel('Replace A with a fake that').selectOption({ label: 'redirects' });
       await type('Replace A');
       await untilState('A', 'replaced');
       await until('the stand-in', async () => (await send('moved?')).includes('503 bad_status'), PATIENCE_MS);
@@ -640,7 +640,7 @@ describeInBrowser('The live page', function () {
         await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning, exact: true }).check();
         await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
         await press('Run it');
-        verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Not so/).innerText()}`);
+        verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Wrong/).innerText()}`);
         expect(await body.innerText()).to.include(why);
         await press('Next');
       }
@@ -715,7 +715,7 @@ describeInBrowser('The live page', function () {
       expect(await send('second')).to.include('503 after');
       await press('Start A');
       await untilState('A', 'running');
-      await page.getByLabel('Replace A by one that').selectOption({ label: 'answers 500' });
+      await page.getByLabel('Replace A with a fake that').selectOption({ label: 'answers 500' });
       await press('Replace A');
       await untilState('A', 'replaced');
       expect(await send('third')).to.include('503 after');

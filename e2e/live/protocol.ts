@@ -99,7 +99,7 @@ export interface View {
   /** The command that runs now, or empty. */
   busy: string;
   callsPerSecond: number;
-  /** The steady calls rest during an act of the tour. */
+  /** Automatic calls pause during a question of the tour. */
   isResting: boolean;
   bands: Band[];
   history: Entry[];

@@ -10,7 +10,7 @@ const STEPS = ['Stop A', 'Start A', 'Pause A', 'Resume A', 'Replace A'];
 const STEP_MS = 3000;
 
 async function act(page: Page) {
-  await page.getByLabel('Replace A by one that').selectOption({ label: 'answers 500' });
+  await page.getByLabel('Replace A with a fake that').selectOption({ label: 'answers 500' });
   for (const name of STEPS) {
     await sleep(STEP_MS);
     const button = page.getByRole('button', { name, exact: true });

@@ -48,7 +48,7 @@ export function transcript(experiment: Experiment): string {
   const sent = calls.filter(({ msg }) => msg !== 'hello').slice(-MAX_SENT);
   const verdicts = tour.view().verdicts.map(({ what, predicted, sentence, isRight }) => {
     const said = `${nameOf(predicted.outcome)}, ${predicted.wait}`;
-    return `- A ${what}: predicted ${said}. ${sentence} ${isRight ? 'Right.' : 'Not so.'}`;
+    return `- A ${what}: predicted ${said}. ${sentence} ${isRight ? 'Right.' : 'Wrong.'}`;
   });
   return `${[
     '# Two services, live: a transcript',

@@ -74,7 +74,7 @@ function choice({ behaviours, behaviour }: View): HTMLElement {
     const { command } = buttons.get('replace-a')!;
     say(command, command.textContent!.replace(/BEHAVIOUR=\w*/, `BEHAVIOUR=${select!.value}`));
   });
-  return element('label', { for: 'behaviour' }, 'Replace A by one that', select);
+  return element('label', { for: 'behaviour' }, 'Replace A with a fake that', select);
 }
 
 /** Wires the controls: `show` gets what the server then says, and `opened` the number of a call that was sent. */

@@ -45,7 +45,7 @@ function parts(view: View, follow: (n: number) => void): HTMLElement[] {
       element(
         'p',
         { class: verdict.isRight ? 'right' : 'wrong', role: 'status' },
-        `${verdict.isRight ? '✓ Right.' : '✗ Not so.'} ${verdict.sentence} ${said}`,
+        `${verdict.isRight ? '✓ Right.' : '✗ Wrong.'} ${verdict.sentence} ${said}`,
       ),
       ...(verdict.why ? [element('p', {}, verdict.why)] : []),
       row(
@@ -55,7 +55,7 @@ function parts(view: View, follow: (n: number) => void): HTMLElement[] {
       ),
     ];
   }
-  if (isRunning) return [...head, element('p', { role: 'status' }, 'Watch: it is being acted out…')];
+  if (isRunning) return [...head, element('p', { role: 'status' }, 'Watch the chart: it is happening now…')];
   return [...head, ...commands(question.commands), form(view), row(step('Leave the tour', 'leave', isRunning))];
 }
 
