@@ -640,11 +640,11 @@ describeInBrowser('The live page', function () {
         await body.getByRole('radio', { name: OUTCOMES[reason]!.meaning, exact: true }).check();
         await body.getByRole('radio', { name: new RegExp(`^${wait}`) }).check();
         await press('Run it');
-        verdicts.push(`${title}: ${await body.getByText(/✓ Right|✗ Wrong/).innerText()}`);
-        expect(await body.innerText()).to.include(why);
+        const verdict = await body.getByText(/✓ Right|✗ Wrong/).innerText();
+        verdicts.push({ title, verdict, saysWhy: (await body.innerText()).includes(why) });
         await press('Next');
       }
-      expect(verdicts.filter((verdict) => !verdict.includes('✓ Right'))).to.deep.equal([]);
+      expect(verdicts.filter(({ verdict, saysWhy }) => !verdict.includes('✓ Right') || !saysWhy)).to.deep.equal([]);
       await body.getByText(`The end: ${questions.length} of ${questions.length} were right.`).waitFor();
       await press('Leave the tour');
       await untilState('A', 'running');
