@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { slowest } from './calls.ts';
-import { callsIn, callsOf, HistoryFile, outcomesOf, phasesOf, readHistory, type Event } from './history.ts';
+import { HistoryFile, readHistory } from './history-file.ts';
+import { callsIn, callsOf, outcomesOf, phasesOf, type Event } from './history.ts';
 
-const MODULE = new URL('history.ts', import.meta.url).href;
+const MODULE = new URL('history-file.ts', import.meta.url).href;
 
 const call = (n: number, at: number, outcome = '200', ms = 5): Event => ({
   ...{ event: 'call', n, id: `call-${n}`, msg: 'hello', at, ms, outcome },

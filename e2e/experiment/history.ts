@@ -3,7 +3,6 @@
  * UTF-8), the first line is `{"history":1}`, the version of this format; each other line is one `Event`. Events are
  * written when they are known, so a call stands behind what happened while it waited: sort by `at`.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { phaseOf, type Band, type State } from '../picture/states.ts';
 import type { Call } from './calls.ts';
 
@@ -17,62 +16,25 @@ export type Event =
    * interest, and why it failed.
    */
   | { event: 'fault'; at: number; ms: number; command: string; output?: string; problem?: string }
-  /** The state that a service is in from now on. */
-  | { event: 'state'; at: number; service: Name; state: State }
+  /**
+   * The state that a service is in from now on; with a fake in A's place, also what that does: one of the stand-in's
+   * behaviours, or, where it is empty, what each message says.
+   */
+  | { event: 'state'; at: number; service: Name; state: State; fake?: string | undefined }
   /** What a service answered for its health, when that is news. */
   | { event: 'health'; at: number; service: Name; health: string }
   | { event: 'log'; at: number; service: Name; line: string };
 
-const FORMAT = 1;
-const MAX_FILE_BYTES = 256 * 1024 ** 2;
+export type StateEvent = Event & { event: 'state' };
 
-/** Writes events to a file, each at once: a process that is killed loses none that it has written. */
-export class HistoryFile {
-  readonly #path: string;
-  readonly #file: number;
-  #bytes = 0;
-  #isFull = false;
-
-  /** Throws when the file exists, or cannot be made. */
-  constructor(path: string) {
-    this.#path = path;
-    this.#file = openSync(path, 'wx');
-    this.#write({ history: FORMAT });
-  }
-
-  /** Writes no more once the file would be longer than 256 MiB, or after an error of the disk, and says so. */
-  add(event: Event) {
-    this.#write(event);
-  }
-
-  #write(value: object) {
-    if (this.#isFull) return;
-    const line = Buffer.from(`${JSON.stringify(value)}\n`);
-    if (this.#bytes + line.length > MAX_FILE_BYTES) return this.#end('it has 256 MiB');
-    try {
-      const written = writeSync(this.#file, line);
-      this.#bytes += written;
-      if (written < line.length) this.#end('the disk is full');
-    } catch (error) {
-      this.#end((error as Error).message);
-    }
-  }
-
-  #end(why: string) {
-    this.#isFull = true;
-    console.error(`${this.#path} is written no further: ${why}.`);
-  }
-
-  close() {
-    closeSync(this.#file);
-  }
-}
-
-/** The events of a file, in the order of their times. A last line that is not whole is left out. Throws when it is no history. */
-export function readHistory(path: string): Event[] {
-  const [first, ...lines] = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-  if (first !== JSON.stringify({ history: FORMAT })) throw new Error(`${path} is no history of version ${FORMAT}.`);
-  return lines.map((line): Event => JSON.parse(line)).sort((one, other) => one.at - other.at);
+/** A command that is run, or has been. */
+export interface Command {
+  at: number;
+  command: string;
+  /** Undefined while it runs. */
+  ms?: number;
+  /** What went wrong, in one line. */
+  problem?: string;
 }
 
 export const callsOf = (history: Event[]): Call[] => history.filter((event) => event.event === 'call');
@@ -85,19 +47,21 @@ export interface Phase {
   name: string;
   is: string;
   band?: Band;
+  fake?: string | undefined;
   from: number;
   to: number;
 }
 
-/** The phases of A, which follow each other without gaps; the last one ends with the last event. */
-export function phasesOf(history: Event[]): Phase[] {
-  const states = history.filter((event) => event.event === 'state' && event.service === 'a') as {
-    at: number;
-    state: State;
-  }[];
-  const end = history.reduce((last, event) => Math.max(last, event.at + ('ms' in event ? event.ms : 0)), -Infinity);
-  return states.map(({ at, state }, index) => ({ ...phaseOf(state), from: at, to: states[index + 1]?.at ?? end }));
+/** The phases of A, which follow each other without gaps; the last one ends at `end`, or with the last event. */
+export function phasesOf(history: Event[], end = endOf(history)): Phase[] {
+  const states = history.filter((event): event is StateEvent => event.event === 'state' && event.service === 'a');
+  return states.map(({ at, state, fake }, index) => {
+    return { ...phaseOf(state), ...(fake !== undefined && { fake }), from: at, to: states[index + 1]?.at ?? end };
+  });
 }
+
+const endOf = (history: Event[]) =>
+  history.reduce((last, event) => Math.max(last, event.at + ('ms' in event ? event.ms : 0)), -Infinity);
 
 /** The calls that began in the phase: at least `after` ms into it and more than `before` ms from its end. */
 export function callsIn<C extends { at: number }>({ from, to }: Phase, calls: C[], after = 0, before = 0): C[] {

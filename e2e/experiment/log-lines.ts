@@ -48,6 +48,11 @@ export class LogLines {
     }
   }
 
+  /** All that are kept. */
+  all(): readonly Line[] {
+    return this.#lines;
+  }
+
   /** The lines of a call: by its id where this service logs ids, and else whatever was written in its time. */
   of({ id, at, ms }: Pick<Call, 'id' | 'at' | 'ms'>): { lines: string[]; by: 'id' | 'time' } {
     const found = this.#hasIds ? (this.#byId.get(id) ?? []) : this.#around(at, at + ms);

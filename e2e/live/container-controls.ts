@@ -154,6 +154,13 @@ export async function containerControls(stack: ContainerStack, title: string, fi
         .replaceAll('localhost:8080', portOf('a'))
         .replaceAll('localhost:8081', portOf('b'))
         .replaceAll(/docker compose( -f docker-compose.yml)?/g, compose),
+    told: (text) =>
+      text
+        .replaceAll(`${compose} -f`, 'docker compose -f docker-compose.yml -f')
+        .replaceAll(compose, 'docker compose')
+        .replaceAll(project, GALLERY_NAME)
+        .replaceAll(portOf('a'), 'localhost:8080')
+        .replaceAll(portOf('b'), 'localhost:8081'),
     type,
   };
 }

@@ -35,6 +35,8 @@ export interface Controls {
   type?(command: string): Promise<string>;
   /** The gallery's commands as they are typed here: with this pair's own names. */
   own?(commands: string): string;
+  /** The other way round: a text in which this pair has its own names, as the gallery has it. */
+  told?(text: string): string;
 }
 
 /** Splits what is written to it into lines, none of which grows without bound. */

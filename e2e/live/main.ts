@@ -5,14 +5,16 @@ import { lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { HistoryFile } from '../experiment/history.ts';
+import { HistoryFile } from '../experiment/history-file.ts';
 import { numberIn, PAIR, path, withValues } from '../pairs/options.ts';
 import { command, Unusable, type readOptions } from '../stack/command.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { isTaken } from '../stack/process/ports.ts';
+import { Acting } from './acting.ts';
 import { choosePair } from './choose.ts';
 import { Experiment } from './experiment.ts';
 import { serve } from './server.ts';
+import { Tour } from './tour.ts';
 
 const HELP = `A page on which you break A and watch B.
 
@@ -24,9 +26,10 @@ const HELP = `A page on which you break A and watch B.
 The pair is named as for \`npm run grade\`; its --help says more. Where Docker answers, this repository's
 pair runs in containers, and else as processes.
 
-  --port PORT    where the page is (8090)
-  --open         open it in the browser
-  --record FILE  write all that happens to a new file, up to 256 MiB: JSON Lines, as in e2e/experiment/history.ts
+  --port PORT        where the page is (8090)
+  --open             open it in the browser
+  --record FILE      write all that happens to a new file, up to 256 MiB: JSON Lines, as in e2e/experiment/history.ts
+  --allow-host NAME  answer to this host, too: the name that the browser shows when a proxy forwards to this page
 
 Ctrl-C ends the page and the pair, and leaves nothing.
 `;
@@ -38,10 +41,15 @@ const OPTIONS = {
   port: { type: 'string', default: '8090' },
   open: { type: 'boolean' },
   record: { type: 'string' },
+  'allow-host': { type: 'string' },
 } as const;
 type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
 // The buttons show commands in which this stands.
 process.env.COMPOSE_PROJECT_NAME ||= 'live';
+
+/** Whether it can stand in a URL as the name of a host: no port, no path, no pattern. */
+const isHostName = (text: string) =>
+  /^[\w.-]+$/.test(text) && URL.parse(`http://${text}`)?.hostname === text.toLowerCase();
 
 /** By a file that leads to the link, for its owner alone: how a browser was started is no secret on a machine. */
 function open(link: string) {
@@ -77,6 +85,11 @@ async function main(options: Options) {
   }
   const taken = new Unusable(`Port ${port} is already in use; stop what listens on it, or give another with --port.`);
   if (await isTaken(port)) throw taken;
+  const host = options['allow-host']?.toLowerCase();
+  if (host !== undefined && !isHostName(host))
+    throw new Unusable(
+      `--allow-host is ${host}; it must be a host's name alone, as in --allow-host pages.example.org.`,
+    );
 
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
   const seconds = numberIn(options, 'timeout', 60);
@@ -93,8 +106,9 @@ async function main(options: Options) {
     callsPerSecond: CALLS_PER_SECOND,
     record: history && ((event) => history.add(event)),
   });
+  const tour = new Tour(new Acting(experiment), () => experiment.changed());
   const token = randomBytes(24).toString('base64url');
-  await serve(experiment, port, token).catch(async (error) => {
+  await serve({ experiment, tour }, port, token, host).catch(async (error) => {
     experiment.end();
     await controls.stack.down();
     if (error.code === 'EACCES')
@@ -104,6 +118,7 @@ async function main(options: Options) {
 
   const link = new URL(`/?token=${token}`, `http://localhost:${port}`).href;
   console.log(`Open ${link}`);
+  if (host) console.log(`Behind a proxy: https://${host}/?token=${token}`);
   if (options.open) open(link);
 }
 

@@ -1,5 +1,4 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { globSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,10 +19,10 @@ import { ROOT } from '../stack/paths.ts';
 import { hasProc } from '../stack/process/resources.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
-import { describeInBrowser, openBrowser, eventsOf, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
+import { describeInBrowser, faultsByAxe, openBrowser } from '../stack/browser.ts';
+import { newsOf, startLive, WITHOUT_DOCKER, type Live } from './start-live.ts';
 import { waitOf, type CallView } from './protocol.ts';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PATIENCE_MS = 30_000;
 
 interface MarkdownNode {
@@ -87,17 +86,17 @@ describeInBrowser('The live page', function () {
   /** Resolves once what the button runs has ended. */
   async function press(name: string) {
     const button = page.getByRole('button', { name, exact: true });
-    if ((await page.locator('.action, #tour-body', { has: button }).count()) === 0) return button.click();
-    await Promise.all([page.waitForResponse(/\/(actions|tour)\//, { timeout: 120_000 }), button.click()]);
+    if ((await page.locator('.faults, #tour-body', { has: button }).count()) === 0) return button.click();
+    await Promise.all([page.waitForResponse(/\/(faults|tour)\//, { timeout: 120_000 }), button.click()]);
   }
   const stateOf = (name: string) => page.getByRole('status', { name, exact: true }).textContent();
   const untilState = (name: string, state: string) =>
     until(`${name} to be ${state}`, async () => (await stateOf(name)) === state, PATIENCE_MS);
-  const commandOf = (button: string) =>
-    page
-      .locator('.action', { has: page.getByRole('button', { name: button, exact: true }) })
-      .locator('code')
-      .textContent();
+  /** What is shown for the button in hand. */
+  async function commandOf(name: string): Promise<string> {
+    await page.getByRole('button', { name, exact: true }).hover();
+    return page.getByRole('region', { name: 'What the button runs' }).innerText();
+  }
   /** Runs what the button says that it runs. */
   const type = async (button: string) => promisify(execFile)('sh', ['-c', (await commandOf(button))!], { cwd: ROOT });
   const isOn = (name: string) => page.getByRole('button', { name, exact: true }).isEnabled();
@@ -110,29 +109,6 @@ describeInBrowser('The live page', function () {
     const shown = page.locator('#follow');
     await shown.getByText(`Call ${n}: `).waitFor();
     return (await shown.innerText()).replace(/\s+/g, ' ');
-  }
-
-  async function axe() {
-    // The page's Content-Security-Policy keeps strangers' scripts out, and this one with them.
-    const other = await browser.newContext({ bypassCSP: true, viewport: page.viewportSize() });
-    const copy = await other.newPage();
-    await copy.goto(live.link);
-    await copy.getByText('live', { exact: true }).waitFor();
-    await copy
-      .getByRole('button', { name: /^Call \d+$/ })
-      .first()
-      .click();
-    await copy.locator('.result').waitFor();
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await copy.emulateMedia({ colorScheme });
-      if (colorScheme === 'light') await copy.addScriptTag({ path: AXE });
-      const { violations } = await copy.evaluate(() => (window as any).axe.run());
-      const found = violations.map(
-        ({ id, nodes }: any) => `${id}: ${nodes.map(({ html }: any) => html.slice(0, 120)).join(' ')}`,
-      );
-      expect(found, colorScheme).to.deep.equal([]);
-    }
-    await other.close();
   }
 
   before(async () => {
@@ -166,7 +142,7 @@ describeInBrowser('The live page', function () {
       await untilState('A', 'stopped');
       await press('Start A');
       await untilState('A', 'running');
-      const restarted = page.waitForResponse(/\/actions\//);
+      const restarted = page.waitForResponse(/\/faults\//);
       await page.getByRole('button', { name: 'Restart A', exact: true }).click();
       expect(await stateOf('A')).to.equal('starting'); // and not what was true before
       await untilState('A', 'running');
@@ -306,9 +282,9 @@ describeInBrowser('The live page', function () {
     it('keeps exactly what it shows', async () => {
       const [shown, kept] = await page.evaluate(async (module) => {
         const { keptTimeline } = await import(module);
-        const kept = keptTimeline();
+        await new Promise(requestAnimationFrame); // the chart has asked for this frame before, and has drawn it
         const chart = document.querySelector('#chart svg')!;
-        return [[...chart.childNodes].map((node) => new XMLSerializer().serializeToString(node)), kept];
+        return [[...chart.childNodes].map((node) => new XMLSerializer().serializeToString(node)), keptTimeline()];
       }, '/e2e/live/page/chart.ts');
       expect(shown).to.have.length.above(10);
       expect(kept).to.include(shown.join('\n').replaceAll(' xmlns="http://www.w3.org/2000/svg"', ''));
@@ -355,7 +331,7 @@ describeInBrowser('The live page', function () {
       await use('Start the tour');
       await body.getByRole('heading', { name: 'Stopped: A is stopped.' }).waitFor();
       expect(await isIn(body.getByRole('heading'))).to.equal(true);
-      await axe();
+      expect(await faultsByAxe(page)).to.deep.equal([]);
       await go('Tab', body.getByRole('radio', { name: '200', exact: true }));
       await go('ArrowDown', body.getByRole('radio', { name: /^503 refused/ }));
       await page.keyboard.press('Tab');
@@ -363,7 +339,7 @@ describeInBrowser('The live page', function () {
       expect(await body.getByRole('radio', { name: /^at once/ }).isChecked()).to.equal(true);
       await use('Run it');
       await body.getByText('✓ Right.').waitFor();
-      await axe();
+      expect(await faultsByAxe(page)).to.deep.equal([]);
       await use('Next');
       await body.getByRole('heading', { name: 'Killed: A is killed.' }).waitFor();
       await use('Leave the tour');
@@ -381,7 +357,7 @@ describeInBrowser('The live page', function () {
         const shares: number[] = [];
         do {
           await page.waitForTimeout(5500);
-          const { dots } = await eventsOf(live);
+          const { calls: dots } = await newsOf(live);
           const end = Math.max(...dots.map(([, at]) => at));
           const numbers = dots.filter(([, at]) => at > end - 5000).map(([n]) => n);
           shares.push((Math.max(...numbers) - Math.min(...numbers) + 1) / (5 * perSecond));
@@ -577,7 +553,7 @@ describeInBrowser('The live page', function () {
       await untilState('A', 'running');
       const lines = (await docker(['logs', `${projectOf(commands)}-service-b-1`])).split('\n');
       const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
-      const { prefix, dots } = await eventsOf(live);
+      const { prefix, calls: dots } = await newsOf(live);
       const compared = dots
         .filter(([, at]) => at > start)
         .flatMap(([n, , , outcome]) => {

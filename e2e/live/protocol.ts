@@ -1,8 +1,13 @@
-/** What the server and the page say to each other: the types, and the few numbers that both need. */
+/** What the server and the page say to each other: the types, and the few numbers and functions that both need. */
 
+import type { Explained } from '../experiment/explain.ts';
 import type { Seen } from '../experiment/faults.ts';
-import type { Name } from '../experiment/history.ts';
+import { phasesOf, type Command, type Event, type Name, type StateEvent } from '../experiment/history.ts';
+import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import type { Band as BandColour } from '../picture/states.ts';
+
+/** Something else is being done to the pair, or this cannot be done now. */
+export class Refused extends Error {}
 
 /** One service as the page shows it. */
 export interface ServiceView {
@@ -14,8 +19,8 @@ export interface ServiceView {
   health: string;
 }
 
-/** Something that a button does. */
-export interface ActionView {
+/** A fault that a button causes, or what undoes one. */
+export interface FaultView {
   id: string;
   label: string;
   target: Name;
@@ -33,15 +38,11 @@ export interface Band {
   to?: number;
 }
 
-/** A command that was run, by whichever page. */
-export interface Entry {
-  at: number;
-  command: string;
-  /** Undefined while it runs. */
-  ms?: number;
-  /** What went wrong, in one line. */
-  problem?: string;
-}
+/** The bands of A's states, which come in the order of their times. */
+export const bandsOf = (states: StateEvent[]): Band[] =>
+  phasesOf(states, Infinity).flatMap(({ name, band, from, to }) =>
+    band ? [{ name, colour: band, from, ...(to < Infinity && { to }) }] : [],
+  );
 
 /** Something to predict: one call, or the calls that are made while a command runs. */
 export interface Question {
@@ -50,6 +51,11 @@ export interface Question {
   commands: string[];
   /** What A does, as the end of a sentence that begins with "A". */
   what: string;
+  /** Why B answers with one of `outcomes`, in a sentence; empty for a pair that the gallery is not about. */
+  why: string;
+  outcomes: string[];
+  /** Whether one call is asked about, and not those that are made while A restarts. */
+  isOne: boolean;
 }
 
 export interface Prediction {
@@ -57,16 +63,15 @@ export interface Prediction {
   wait: string;
 }
 
-export interface Verdict extends Prediction {
-  act: string;
+export interface Verdict {
   what: string;
   predicted: Prediction;
   isRight: boolean;
-  /** What B answered, in a sentence, and why; the latter is empty for a pair that the gallery is not about. */
+  /** What B answered, and why, in a sentence each. */
   sentence: string;
   why: string;
   /** The call to follow. */
-  n?: number;
+  n: number;
 }
 
 export interface TourView {
@@ -83,8 +88,6 @@ export interface TourView {
 
 /** All that a page shows, but for the calls. */
 export interface View {
-  /** The higher, the newer. */
-  version: number;
   /** Which pair it is, in a few words. */
   pair: string;
   /** What this kind of pair cannot do, in a sentence; often empty. */
@@ -92,25 +95,43 @@ export interface View {
   isOwn: boolean;
   deadlineMs: number;
   services: Record<Name, ServiceView>;
-  actions: ActionView[];
+  faults: FaultView[];
   /** The stand-in's behaviours, by their names. */
   behaviours: Record<string, string>;
   behaviour: string;
   /** The command that runs now, or empty. */
   busy: string;
   callsPerSecond: number;
-  /** Automatic calls pause during a question of the tour. */
+  /** The automatic calls pause during a question. */
   isResting: boolean;
   bands: Band[];
-  history: Entry[];
+  commands: Command[];
   tour: TourView;
+}
+
+/** What has changed since a page asked last. */
+export interface News {
+  /** What to say when asking again: the version of the view and how many calls have ended. */
+  version: number;
+  ended: number;
+  /** Absent when the page has it already. */
+  view?: View;
+  calls: Dot[];
+  /** These are all calls that are kept, not only the new ones. */
+  isAll: boolean;
+  /** The server's clock, in milliseconds since 1970. */
+  now: number;
 }
 
 /** A call as the chart needs it: its number, when it began, how long it took, and the place of its outcome in `OUTCOME_NAMES`. */
 export type Dot = [n: number, at: number, ms: number, outcome: number];
 
+export const dotOf = ({ n, at, ms, outcome }: Pick<CallView, 'n' | 'at' | 'ms' | 'outcome'>): Dot => {
+  return [n, at, ms, OUTCOME_NAMES.indexOf(outcome)];
+};
+
 /** One call with all that is known of it. */
-export interface CallView {
+export interface CallView extends Explained {
   n: number;
   id: string;
   at: number;
@@ -121,8 +142,25 @@ export interface CallView {
   /** What was received, in one line, and the body. */
   answer: string;
   body: string;
-  explanation: string;
-  logs: Record<Name, { lines: string[]; remark: string }>;
+}
+
+/** What the recorded page holds: the tour of a pair, as it went. */
+export interface Recording {
+  pair: string;
+  deadlineMs: number;
+  ports: Record<Name, string>;
+  events: (Event & { event: 'state' | 'health' | 'fault' })[];
+  calls: CallView[];
+  acts: number;
+  questions: Question[];
+  /** Of each question: its time, in milliseconds since 1970, and what came of it. */
+  plays: (Played & { from: number; to: number })[];
+}
+
+/** What came of a question: the calls, and what a busy machine added to each, in ms. */
+export interface Played {
+  calls: { n: number; ms: number; outcome: string }[];
+  delayMs: number;
 }
 
 /** Calls are kept, here and on the page, for three minutes at the highest rate; the oldest go first. */

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { ROOT } from '../stack/paths.ts';
-import { browserPath, NAMES, openBrowser, startLive } from './browser.ts';
+import { browserPath, NAMES, openBrowser } from '../stack/browser.ts';
+import { startLive } from './start-live.ts';
 
 const SIZE = { width: 1200, height: 930 };
 const SCALE = 0.8; // about as large as a README shows it

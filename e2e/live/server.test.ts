@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createServer, request } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { EventEmitter, once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -16,14 +17,16 @@ import Koa from 'koa';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
-import { Refused } from './tour.ts';
-import { runLive, startLive, WITHOUT_DOCKER, type Live } from './browser.ts';
+import { runLive, startLive, WITHOUT_DOCKER, type Live } from './start-live.ts';
+import { pageFiles } from './build-page.ts';
 import type { Experiment } from './experiment.ts';
 import { FAULTS, type ProcessNames } from '../experiment/faults.ts';
-import { callsOf, phasesOf, readHistory } from '../experiment/history.ts';
+import { readHistory } from '../experiment/history-file.ts';
+import { callsOf, phasesOf } from '../experiment/history.ts';
 import { startProcesses } from '../pairs/commands.ts';
 import { LogLines } from '../experiment/log-lines.ts';
-import type { Dot } from './protocol.ts';
+import { Refused, type News } from './protocol.ts';
+import type { Tour } from './tour.ts';
 import { processControls } from './process-controls.ts';
 import { guard, serve } from './server.ts';
 
@@ -77,7 +80,7 @@ describe('The server of the live page', function () {
 
   it('tells nothing of the pair without the token, in a header or in the address', async () => {
     const { Host } = own();
-    for (const path of ['/events', '/calls/1', '/transcript.md', '/nothing']) {
+    for (const path of ['/news', '/calls/1', '/history.jsonl', '/transcript.md', '/nothing']) {
       expect(await ask('GET', path, { Host }), path).to.equal(403);
       expect(await ask('GET', `${path}?token=x`, { Host }), path).to.equal(403);
       const known = path === '/nothing' ? 404 : 200;
@@ -88,7 +91,7 @@ describe('The server of the live page', function () {
 
   it('has no token in any file that it serves', async () => {
     const page = await (await fetch(live.link)).text();
-    const files = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path!);
+    const files = pageFiles().map(({ path }) => path);
     expect(files).to.have.length.above(10);
     for (const path of files) {
       const file = await (await fetch(`http://localhost:${live.port}${path}`)).text();
@@ -132,29 +135,29 @@ describe('The server of the live page', function () {
       { Origin: 'null', Host, 'X-Token': good },
       { Origin: `http://localhost:${live.port + 1}`, Host, 'X-Token': good },
     ]) {
-      expect(await ask('POST', '/actions/stop-b', headers as Record<string, string>), JSON.stringify(headers)).to.equal(
+      expect(await ask('POST', '/faults/stop-b', headers as Record<string, string>), JSON.stringify(headers)).to.equal(
         403,
       );
     }
-    expect(await ask('POST', `/actions/stop-b?token=${good}`, { Origin, Host })).to.equal(403);
-    expect(await ask('GET', '/actions/stop-b', own())).to.equal(405);
+    expect(await ask('POST', `/faults/stop-b?token=${good}`, { Origin, Host })).to.equal(403);
+    expect(await ask('GET', '/faults/stop-b', own())).to.equal(405);
   });
 
   it("tells another site's page nothing, and can be linked to", async () => {
     const { Host, 'X-Token': good } = own();
     const link = `/?token=${good}`;
     const site = { Host, 'Sec-Fetch-Site': 'cross-site' };
-    expect(await ask('GET', `/events${link.slice(1)}`, { Host, Origin: 'http://evil.example' })).to.equal(403);
+    expect(await ask('GET', `/news${link.slice(1)}`, { Host, Origin: 'http://evil.example' })).to.equal(403);
     expect(await ask('GET', link, { ...site, 'Sec-Fetch-Mode': 'no-cors' })).to.equal(403);
     expect(await ask('GET', link, { ...site, 'Sec-Fetch-Mode': 'navigate' })).to.equal(200);
   });
 
   it('runs nothing that is not on its list', async () => {
     for (const action of ['nothing', 'constructor', '__proto__', 'stop-c', encodeURIComponent('stop-a; true')]) {
-      expect(await ask('POST', `/actions/${action}`, own()), action).to.equal(409);
+      expect(await ask('POST', `/faults/${action}`, own()), action).to.equal(409);
     }
     for (const behaviour of ['late; true', 'toString', '']) {
-      expect(await ask('POST', '/actions/replace-a', own(), JSON.stringify({ behaviour })), behaviour).to.equal(409);
+      expect(await ask('POST', '/faults/replace-a', own(), JSON.stringify({ behaviour })), behaviour).to.equal(409);
     }
     for (const callsPerSecond of [0, 201, 1.5, '10', null]) {
       expect(await ask('POST', '/rate', own(), JSON.stringify({ callsPerSecond }))).to.equal(400);
@@ -172,14 +175,24 @@ describe('The server of the live page', function () {
     for (const [, address] of listening) expect(address).to.be.oneOf(loopback);
   });
 
-  it('serves at most 16 pages, and another one once one has gone', async () => {
-    const pages = Array.from({ length: 16 }, () => connect(live.port, '127.0.0.1'));
-    for (const page of pages) page.write(`GET /events?token=${token} HTTP/1.1\r\nHost: localhost:${live.port}\r\n\r\n`);
-    await Promise.all(pages.map((page) => once(page, 'data')));
-    expect(await ask('GET', '/events', own())).to.equal(503);
-    pages.pop()!.destroy();
-    await until('room for a page', async () => (await ask('GET', '/events', own())) === 200);
-    for (const page of pages) page.destroy();
+  it('tells a page what is new since it asked last, and all that is kept when that is not known', async () => {
+    const news = async (version: number, ended: number): Promise<News> =>
+      (
+        await fetch(`http://localhost:${live.port}/news?version=${version}&ended=${ended}`, {
+          headers: { 'X-Token': token },
+        })
+      ).json();
+    const first = await news(0, 0);
+    expect(first).to.include({ isAll: true }).and.to.have.property('view');
+    await until('another call', async () => (await news(0, first.ended)).ended > first.ended);
+    const next = await news(first.version, first.ended);
+    expect(next.isAll).to.equal(false);
+    expect(next.calls).to.have.length(next.ended - first.ended);
+    const numbers = first.calls.map(([n]) => n);
+    for (const [n] of next.calls) expect(numbers).to.not.include(n);
+    expect(await news(next.version, next.ended + 1e6)).to.include({ isAll: true });
+    const again = await news(next.version, next.ended);
+    if (again.version === next.version) expect(again).to.not.have.property('view');
   });
 
   it('serves nothing but the page, whatever the path', async () => {
@@ -219,6 +232,10 @@ describe('The server of the live page', function () {
       [['--port', 'x'], '--port is x; it must be a whole number from 1 to 65535.'],
       [['--a', 'true'], '--b is missing: a pair takes two commands.'],
       [['--isolate', '--a', 'x', '--b', 'y'], '--isolate is for grades alone; leave it out.'],
+      [
+        ['--allow-host', 'https://lab.example.org/'],
+        "--allow-host is https://lab.example.org/; it must be a host's name alone, as in --allow-host pages.example.org.",
+      ],
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
       [['--timeout', 'soon'], '--timeout is soon; it must be more than 0 and at most 60.'],
       [['--port', '--open'], "Option '--port' argument is ambiguous; see --help."],
@@ -306,7 +323,7 @@ describe('The server of the live page', function () {
     const { origin, searchParams } = new URL(other.link);
     await sleep(1500); // until both have been seen to be healthy
     const headers = { origin, 'x-token': searchParams.get('token')!, 'content-type': 'application/json' };
-    expect((await fetch(`${origin}/actions/stop-a`, { method: 'POST', headers, body: '{}' })).status).to.equal(200);
+    expect((await fetch(`${origin}/faults/stop-a`, { method: 'POST', headers, body: '{}' })).status).to.equal(200);
     await sleep(500);
     await other.end();
     const states = readHistory(file).flatMap((event) =>
@@ -346,59 +363,85 @@ describe('A fault that somebody adds', () => {
 });
 
 describe('The guard of the live page', () => {
-  it("takes Host and Origin as a browser writes them, also on http's own port, which it leaves out", async () => {
-    const server = createServer(
-      new Koa()
-        .use(guard(80))
-        .use((ctx) => void (ctx.body = 'in'))
-        .callback(),
-    ).listen(0, '127.0.0.1');
+  /** What a server behind the guard of a page on this port answers to requests with exactly these headers. */
+  async function guarded(port: number, allowedHost?: string) {
+    const app = new Koa().use(guard(port, allowedHost)).use((ctx) => void (ctx.body = 'in'));
+    app.silent = true;
+    const server = createServer(app.callback()).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const statusOf = async (method: string, headers: Record<string, string>) => {
-      const [response] = await once(request({ host: '127.0.0.1', port, method, headers }).end(), 'response');
-      response.resume();
-      return response.statusCode as number;
+    const own = (server.address() as AddressInfo).port;
+    const ask = async (method: string, headers: Record<string, string>) => {
+      const [response] = await once(request({ host: '127.0.0.1', port: own, method, headers }).end(), 'response');
+      return { status: response.statusCode as number, text: await text(response) };
     };
-    try {
-      for (const name of ['localhost', '127.0.0.1', '[::1]']) {
-        expect(await statusOf('GET', { Host: name }), name).to.equal(200);
-        expect(await statusOf('POST', { Host: name, Origin: `http://${name}` }), name).to.equal(200);
-        expect(await statusOf('POST', { Host: name, Origin: `https://${name}` }), name).to.equal(403);
-        expect(await statusOf('GET', { Host: `${name}:8090` }), name).to.equal(421);
-      }
-      expect(await statusOf('GET', { Host: 'evil.example' })).to.equal(421);
-    } finally {
-      server.close();
+    const statusOf = async (method: string, headers: Record<string, string>) => (await ask(method, headers)).status;
+    return { ask, statusOf, [Symbol.dispose]: () => void server.close() };
+  }
+
+  it("takes Host and Origin as a browser writes them, also on http's own port, which it leaves out", async () => {
+    using server = await guarded(80);
+    for (const name of ['localhost', '127.0.0.1', '[::1]']) {
+      expect(await server.statusOf('GET', { Host: name }), name).to.equal(200);
+      expect(await server.statusOf('POST', { Host: name, Origin: `http://${name}` }), name).to.equal(200);
+      expect(await server.statusOf('POST', { Host: name, Origin: `https://${name}` }), name).to.equal(403);
+      expect(await server.statusOf('GET', { Host: `${name}:8090` }), name).to.equal(421);
     }
+    expect(await server.statusOf('GET', { Host: 'evil.example' })).to.equal(421);
+  });
+
+  it('says to a person behind a proxy how to let its host in', async () => {
+    using server = await guarded(8090);
+    expect((await server.ask('GET', { Host: 'lab-8090.example.org' })).text).to.equal(
+      'This is no page of lab-8090.example.org. Open the link that the terminal shows; behind a proxy, start it again with --allow-host and the name that the browser shows.',
+    );
+  });
+
+  it('lets in the host of a proxy, with the origin that a browser then has, and no other', async () => {
+    using server = await guarded(8090, 'lab.example.org');
+    const proxied = { Host: 'lab.example.org', Origin: 'https://lab.example.org' };
+    for (const headers of [
+      proxied,
+      { Host: 'lab.example.org:8443', Origin: 'https://lab.example.org:8443' },
+      { Host: 'localhost:8090', Origin: 'https://lab.example.org' }, // some proxies send another Host
+      { Host: 'localhost:8090', Origin: 'http://localhost:8090' },
+    ]) {
+      expect(await server.statusOf('POST', headers), JSON.stringify(headers)).to.equal(200);
+    }
+    for (const host of [
+      'example.org',
+      'evil-lab.example.org',
+      'lab.example.org.evil.example',
+      'lab.example.org@evil.example',
+    ])
+      expect(await server.statusOf('GET', { Host: host }), host).to.equal(421);
+    for (const origin of ['https://evil.example', 'null', 'https://lab.example.org.evil.example'])
+      expect(await server.statusOf('POST', { ...proxied, Origin: origin }), origin).to.equal(403);
   });
 });
 
 describe('A page about a hostile pair', () => {
   it('is sent nothing invisible, whatever holds it', async () => {
     const hostile = '\x1b[2J \x9b \u202edewno \u2066 \u200b \u3164 \u{e0041} \ud800 \r';
-    const view = { pair: hostile, busy: hostile, history: [{ command: hostile, problem: hostile }] };
+    const view = { pair: hostile, busy: hostile, commands: [{ command: hostile, problem: hostile }] };
     const call = { explanation: hostile, answer: hostile, body: hostile, logs: { a: { lines: [hostile] } } };
-    const experiment = Object.assign(new EventEmitter(), {
-      view: () => view,
-      dots: () => [],
+    const experiment = {
+      ...{ version: 1, history: { ended: 0, since: () => ({ calls: [], isAll: true }) }, view: () => view },
       settledCallView: async () => call,
-      act: async () => {
+      cause: async () => {
         throw new Refused(hostile);
       },
-    });
+    } as unknown as Experiment;
     const port = await freePort();
-    const servers = await serve(experiment as unknown as Experiment, port, 'token');
+    const tour = { view: () => ({}) } as unknown as Tour;
+    const servers = await serve({ experiment, tour }, port, 'token');
     const origin = `http://127.0.0.1:${port}`;
     const headers = { 'X-Token': 'token', Origin: origin, 'Content-Type': 'application/json' };
     try {
-      const events = (await fetch(`${origin}/events`, { headers })).body!.getReader();
       const texts = [
-        Buffer.from((await events.read()).value!).toString(),
+        await (await fetch(`${origin}/news`, { headers })).text(),
         await (await fetch(`${origin}/calls/1`, { headers })).text(),
-        await (await fetch(`${origin}/actions/stop-a`, { method: 'POST', headers, body: '{}' })).text(),
+        await (await fetch(`${origin}/faults/stop-a`, { method: 'POST', headers, body: '{}' })).text(),
       ];
-      await events.cancel();
       for (const text of texts) {
         expect(text).to.include(
           String.raw`\\x1b[2J \\x9b \\u202edewno \\u2066 \\u200b \\u3164 \\u{e0041} \\ud800 \\x0d`,
@@ -406,42 +449,6 @@ describe('A page about a hostile pair', () => {
         expect(text).to.not.match(/[^\P{C}\n]|\u3164/u);
       }
     } finally {
-      for (const server of servers) (server.closeAllConnections(), server.close());
-    }
-  });
-});
-
-describe('A page that reads slowly', () => {
-  it('is dropped, and costs the others nothing', async function () {
-    this.timeout(60_000);
-    const experiment = Object.assign(new EventEmitter<{ calls: [Dot[]] }>(), { view: () => ({}), dots: () => [] });
-    const port = await freePort();
-    const servers = await serve(experiment as unknown as Experiment, port, 'token');
-    const pages = () => promisify(servers[0]!.getConnections.bind(servers[0]!))();
-    const stop = new AbortController();
-    let read = 0;
-    try {
-      const quick = await fetch(`http://127.0.0.1:${port}/events?token=token`, { signal: stop.signal });
-      void quick.body!.pipeTo(new WritableStream({ write: (chunk) => void (read += chunk.length) })).catch(() => {});
-      const slow = connect(port, '127.0.0.1')
-        .on('error', () => {})
-        .pause();
-      slow.write(`GET /events?token=token HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
-      await until('both pages', async () => (await pages()) === 2);
-
-      const some = Array.from({ length: 10_000 }, (_, n): Dot => [n, Date.now(), 1.5, 0]);
-      let sent = 0;
-      const isDropped = async () => {
-        experiment.emit('calls', some);
-        sent += JSON.stringify(some).length;
-        return (await pages()) === 1;
-      };
-      await until('the slow one to be dropped', isDropped, 30_000);
-      // The system's own buffers take some megabytes, and this process no more than a few.
-      expect(sent).to.be.below(64 * 1024 * 1024);
-      await until('the quick one to have all', () => read >= sent);
-    } finally {
-      stop.abort();
       for (const server of servers) (server.closeAllConnections(), server.close());
     }
   });

@@ -1,44 +1,20 @@
 import { createServer, type Server } from 'node:http';
-import { readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
-import { PassThrough } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
-import { STYLE } from '../picture/picture.ts';
-import { harmless } from '../stack/foreign-text.ts';
-import { ROOT } from '../stack/paths.ts';
-import { Refused } from './tour.ts';
+import { harmless, printable } from '../stack/foreign-text.ts';
+import { historyText } from '../experiment/history-file.ts';
+import { pageFiles, pageHtml } from './build-page.ts';
 import type { Experiment } from './experiment.ts';
-import { MAX_RATE, type Dot } from './protocol.ts';
+import { dotOf, MAX_RATE, Refused, type News } from './protocol.ts';
+import type { Tour } from './tour.ts';
 import { transcript } from './transcript.ts';
 
-const SEND_EVERY_MS = 100;
-const MAX_PAGES = 16;
-const MAX_UNREAD_BYTES = 4 * 1024 * 1024; // of a page that does not read: twice what it gets first
 const MAX_BODY_BYTES = 16 * 1024;
 const MAX_MSG_CHARS = 8000;
 
-const LIVE = `${ROOT}e2e/live/`;
-/** The page's modules, served under their own paths, without their types. */
-const MODULES = [
-  'e2e/live/page/page.ts',
-  'e2e/live/page/dom.ts',
-  'e2e/live/page/system.ts',
-  'e2e/live/page/chart.ts',
-  'e2e/live/page/dots.ts',
-  'e2e/live/page/calls.ts',
-  'e2e/live/page/tour.ts',
-  'e2e/live/protocol.ts',
-  'e2e/live/timeline.ts',
-  'e2e/picture/calls-chart.ts',
-  'e2e/picture/picture.ts',
-  'e2e/picture/outcomes.ts',
-  'e2e/picture/states.ts',
-];
-
-const PAGE = readFileSync(`${LIVE}page/page.html`, 'utf8').replaceAll('\r\n', '\n'); // as a browser hashes its script
+const PAGE = pageHtml();
 const [, OWN_SCRIPT] = /<script>([^]*?)<\/script>/.exec(PAGE)!;
 const HASH = createHash('sha256').update(OWN_SCRIPT!).digest('base64');
 
@@ -51,34 +27,26 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 };
 
-/** What is the same for everybody, and no secret. */
-function fileRoutes(router: Router) {
-  const serve = (path: string, type: string, text: string) =>
-    router.get(path, (ctx) => {
-      ctx.type = type;
-      ctx.body = text;
-    });
-  serve('/page.css', 'css', readFileSync(`${LIVE}page/page.css`, 'utf8'));
-  serve('/icon.svg', 'svg', readFileSync(`${LIVE}page/icon.svg`, 'utf8'));
-  serve('/picture.css', 'css', STYLE);
-  for (const file of MODULES) serve(`/${file}`, 'js', stripTypeScriptTypes(readFileSync(`${ROOT}${file}`, 'utf8')));
-}
-
 /**
- * Answers to its own Host alone (a name that was rebound to this address is another), and never to another site's page. Links
- * from elsewhere lead to the page itself.
+ * Answers to its own Host alone (a name that was rebound to this address is another), or to the one that a proxy in front of
+ * it has, which may end TLS; and never to another site's page. Links from elsewhere lead to the page itself.
  */
-export function guard(port: number): Middleware {
+export function guard(port: number, allowedHost?: string): Middleware {
   // As browsers write them: without a port that is http's own.
   const hosts = ['localhost', '127.0.0.1', '[::1]'].map((name) => new URL(`http://${name}:${port}`).host);
+  const isAllowed = (url: string) => allowedHost !== undefined && URL.parse(url)?.hostname === allowedHost;
   return async (ctx, next) => {
     ctx.set(HEADERS);
     const { host } = ctx;
-    if (!hosts.includes(host)) ctx.throw(421, 'This is not the host that you asked for.');
+    if (!hosts.includes(host) && !isAllowed(`http://${host}`)) {
+      const hint = 'behind a proxy, start it again with --allow-host and the name that the browser shows';
+      ctx.throw(421, `This is no page of ${printable(host, 100)}. Open the link that the terminal shows; ${hint}.`);
+    }
     const origin = ctx.get('Origin');
     const site = ctx.get('Sec-Fetch-Site');
     const isLink = ctx.method === 'GET' && ctx.path === '/' && ctx.get('Sec-Fetch-Mode') === 'navigate';
-    const isForeign = (origin && origin !== `http://${host}`) || (site && !['same-origin', 'none'].includes(site));
+    const isOwn = origin === `http://${host}` || isAllowed(origin); // a proxy may end TLS, and send another Host
+    const isForeign = (origin && !isOwn) || (site && !['same-origin', 'none'].includes(site));
     if (isForeign && !isLink) ctx.throw(403, 'Only the page of this server may ask this.');
     if (ctx.method === 'POST' && !origin) ctx.throw(403, 'A change must come from the page, with its Origin.');
     await next();
@@ -125,11 +93,11 @@ async function bodyOf(ctx: Context): Promise<Record<string, unknown>> {
   return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
 }
 
-function changeRoutes(router: Router, experiment: Experiment) {
-  router.post('/actions/:id', async (ctx) => {
+function changeRoutes(router: Router, experiment: Experiment, tour: Tour) {
+  router.post('/faults/:id', async (ctx) => {
     const { behaviour } = await bodyOf(ctx);
-    await experiment.act(ctx.params.id!, typeof behaviour === 'string' ? behaviour : undefined);
-    ctx.body = experiment.view();
+    await experiment.cause(ctx.params.id!, typeof behaviour === 'string' ? behaviour : undefined);
+    ctx.body = {};
   });
   router.post('/calls', async (ctx) => {
     const { msg } = await bodyOf(ctx);
@@ -149,86 +117,61 @@ function changeRoutes(router: Router, experiment: Experiment) {
   });
   router.post('/tour/:step', async (ctx) => {
     const { outcome, wait } = await bodyOf(ctx);
-    const { tour } = experiment;
-    if (ctx.params.step === 'start') await tour.start();
-    else if (ctx.params.step === 'run') await tour.run({ outcome: String(outcome), wait: String(wait) });
-    else if (ctx.params.step === 'next') tour.next();
-    else if (ctx.params.step === 'leave') await tour.leave();
-    else ctx.throw(404, 'The tour has no such step.');
+    await tour.step(ctx.params.step!, { outcome: String(outcome), wait: String(wait) });
     ctx.body = {};
   });
 }
 
-function readRoutes(router: Router, experiment: Experiment) {
+function readRoutes(router: Router, experiment: Experiment, tour: Tour) {
+  const { history } = experiment;
   router.get('/', (ctx) => {
     ctx.type = 'html';
     ctx.body = PAGE;
+  });
+  // A page asks this again and again, and holds no connection meanwhile: a browser has six for a host.
+  router.get('/news', (ctx) => {
+    const { version } = experiment;
+    const { calls, isAll } = history.since(Number(ctx.query.ended));
+    const news: News = {
+      ...{ version, ended: history.ended, calls: calls.map(dotOf), isAll, now: Date.now() },
+      ...(version !== Number(ctx.query.version) && { view: { ...experiment.view(), tour: tour.view() } }),
+    };
+    ctx.body = news;
   });
   router.get('/calls/:n', async (ctx) => {
     const call = await experiment.settledCallView(Number(ctx.params.n));
     if (!call) ctx.throw(404, 'This call is not kept any more.');
     ctx.body = call;
   });
-  router.get('/transcript.md', (ctx) => {
-    ctx.type = 'text/markdown';
-    ctx.attachment('transcript.md');
-    ctx.body = transcript(experiment);
-  });
-}
-
-/**
- * Server-sent events: `calls` with all dots at first and then the new ones, `view` with all else whenever it changed. A
- * page that does not read is hung up on, and gets everything again once it reads.
- */
-function eventRoute(router: Router, experiment: Experiment) {
-  const pages = new Set<{ stream: PassThrough; drop: () => void }>();
-  let dots: Dot[] = [];
-
-  const send = (text: string) => {
-    for (const { stream, drop } of pages) {
-      if (stream.writableLength + stream.readableLength > MAX_UNREAD_BYTES) drop();
-      else stream.write(text);
-    }
-  };
-  experiment.on('calls', (some) => dots.push(...some));
-  let isChanged = false;
-  experiment.on('change', () => (isChanged = true));
-  setInterval(() => {
-    if (dots.length > 0) send(event('calls', JSON.stringify(dots)));
-    dots = [];
-    if (isChanged) send(event('view', toJson(experiment.view())));
-    isChanged = false;
-  }, SEND_EVERY_MS).unref();
-
-  router.get('/events', (ctx) => {
-    if (pages.size >= MAX_PAGES) ctx.throw(503, 'Too many pages are open; close one.', { expose: true });
-    const stream = new PassThrough({ highWaterMark: 64 * 1024 });
-    const page = { stream, drop: () => ctx.res.destroy() };
-    ctx.res.once('close', () => {
-      pages.delete(page);
-      stream.destroy();
+  const file = (name: string, type: string, write: () => string) =>
+    router.get(`/${name}`, (ctx) => {
+      ctx.type = type;
+      ctx.attachment(name);
+      ctx.body = write();
     });
-    ctx.type = 'text/event-stream';
-    ctx.body = stream;
-    stream.write(`retry: 1000\n${event('view', toJson(experiment.view()))}`);
-    // Those that are about to be sent to all pages will reach this one too.
-    stream.write(event('calls', JSON.stringify(experiment.dots().slice(0, -dots.length || undefined))));
-    pages.add(page);
-  });
+  file('transcript.md', 'text/markdown', () => transcript(experiment, tour));
+  file('history.jsonl', 'application/jsonl', () => historyText(history.events()));
 }
-
-const event = (name: string, data: string) => `event: ${name}\ndata: ${data}\n\n`;
 
 /** The page and what it may ask, on the loopback interface alone. Rejects with the system's error when the port is taken. */
-export async function serve(experiment: Experiment, port: number, token: string): Promise<Server[]> {
+export async function serve(
+  { experiment, tour }: { experiment: Experiment; tour: Tour },
+  port: number,
+  token: string,
+  allowedHost?: string,
+): Promise<Server[]> {
   const [files, router] = [new Router(), new Router()];
-  fileRoutes(files);
-  readRoutes(router, experiment);
-  changeRoutes(router, experiment);
-  eventRoute(router, experiment);
+  for (const { path, type, text } of pageFiles()) {
+    files.get(path, (ctx) => {
+      ctx.type = type;
+      ctx.body = text; // the same for everybody, and no secret
+    });
+  }
+  readRoutes(router, experiment, tour);
+  changeRoutes(router, experiment, tour);
   const app = new Koa();
   app.silent = true;
-  app.use(errors).use(guard(port)).use(files.routes());
+  app.use(errors).use(guard(port, allowedHost)).use(files.routes());
   app.use(needsToken(token)).use(router.routes()).use(router.allowedMethods());
   const answer = app.callback();
   const listen = (host: string) =>

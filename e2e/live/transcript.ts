@@ -1,77 +1,90 @@
-import { block, inline } from '../docs/markdown.ts';
+/** What a student hands in: what was done, what B answered in each state of A, and a call of each state; three pages at most. */
+import { block, inline, table } from '../docs/markdown.ts';
 import { nameOf } from '../picture/outcomes.ts';
-import type { Call } from '../experiment/calls.ts';
+import { phaseOf } from '../picture/states.ts';
+import { slowest, type Call } from '../experiment/calls.ts';
+import type { StateEvent } from '../experiment/history.ts';
 import type { Experiment } from './experiment.ts';
+import type { Tour } from './tour.ts';
 
-const MAX_SENT = 50;
+const MAX_COMMANDS = 12;
+const MAX_CHARS = 300; // of B's log line, or of an explanation
+const MAX_SHORT_CHARS = 180; // of a command, of an answer, or of A's log line
+const MAX_CELL_CHARS = 64;
 
-/** What was done, answered and logged, in Markdown: for each command the calls up to the next, an example of each outcome. */
-export function transcript(experiment: Experiment): string {
-  const { calls, history, controls, tour } = experiment;
-  const first = calls[0]?.at ?? Date.now();
-  const stretches = [
-    { at: Math.min(first, history[0]?.at ?? first), title: 'At first', commands: [] as string[], result: '' },
-    ...history.map(({ at, command, ms, problem }) => {
-      const result = problem
-        ? `It failed: ${problem}`
-        : ms === undefined
-          ? 'It still runs.'
-          : `It took ${(ms / 1000).toFixed(1)} s.`;
-      return { at, title: timeOf(at), commands: command.split('\n'), result };
-    }),
-  ];
-  const parts = stretches.flatMap(({ at, title, commands, result }, index) => {
-    const until = stretches[index + 1]?.at ?? Infinity;
-    const own = calls.filter((call) => call.at >= at && call.at < until);
-    const byOutcome = Object.entries(Object.groupBy(own, ({ outcome }) => outcome)) as [string, Call[]][];
-    const counts = byOutcome.map(([outcome, some]) => {
-      const slowest = Math.max(...some.map(({ ms }) => ms));
-      return `- ${some.length} × ${nameOf(outcome)}, after ${slowest.toFixed(0)} ms at most`;
-    });
-    return [
-      `## ${title}`,
-      ...(commands.length > 0
-        ? [
-            block(
-              'console',
-              commands.map((command) => `$ ${command}`),
-            ),
-            inline(result),
-          ]
-        : []),
-      counts.length > 0
-        ? `Until the next command, B answered:\n\n${counts.join('\n')}`
-        : 'There were no calls until the next command, or they are no longer kept.',
-      ...byOutcome.flatMap(([, some]) => called(experiment, some[0]!)),
-    ];
+/** In Markdown. The whole history is a file of its own. */
+export function transcript(experiment: Experiment, tour: Tour): string {
+  const { calls, commands, states } = experiment.history;
+  const byState = Map.groupBy(calls, (call) => stateAt(states, call.at));
+  const from = Math.min(calls[0]?.at ?? Infinity, commands[0]?.at ?? Infinity, Date.now());
+  const predicted = tour.view().verdicts.map(({ what, predicted: { outcome, wait }, sentence, isRight }) => {
+    return `- A ${inline(what)}. ${inline(sentence)} ${isRight ? 'Right.' : `Predicted: ${nameOf(outcome)}, ${wait}.`}`;
   });
-  const sent = calls.filter(({ msg }) => msg !== 'hello').slice(-MAX_SENT);
-  const verdicts = tour.view().verdicts.map(({ what, predicted, sentence, isRight }) => {
-    const said = `${nameOf(predicted.outcome)}, ${predicted.wait}`;
-    return `- A ${what}: predicted ${said}. ${sentence} ${isRight ? 'Right.' : 'Wrong.'}`;
-  });
-  return `${[
+  const parts = [
     '# Two services, live: a transcript',
-    `${inline(controls.title)}, ${new Date(stretches[0]!.at).toISOString()} to ${new Date().toISOString()}. Calls are kept for three minutes at 200 a second, and the oldest go first.`,
-    ...parts,
-    ...(sent.length > 0 ? ['## Sent one by one', ...sent.flatMap((call) => called(experiment, call))] : []),
-    ...(verdicts.length > 0 ? ['## Predicted', verdicts.map(inline).join('\n')] : []),
-  ].join('\n\n')}\n`;
+    `${inline(experiment.controls.title)}, ${new Date(from).toISOString()} to ${new Date().toISOString()}: ${calls.length} calls that are kept, ${commands.length} commands. The whole history, with all calls and log lines that are kept, is the file \`history.jsonl\`.`,
+    '## What was done',
+    ...done(experiment),
+    '## What B answered',
+    answers(byState),
+    ...(predicted.length > 0 ? ['## What was predicted', predicted.join('\n')] : []),
+    '## A call of each state',
+    ...[...byState].flatMap(([state, calls]) => told(experiment, state, outcomesIn(calls)[0]![1].at(-1)!)),
+  ];
+  return `${parts.join('\n\n')}\n`;
 }
 
-function called(experiment: Experiment, { n, at }: Call): string[] {
-  const { command, answer, body, explanation, logs } = experiment.callView(n)!;
-  const log = (service: string, { lines, remark }: { lines: string[]; remark: string }) => [
-    `${service}'s log:${remark ? ` ${remark}` : ''}`,
-    ...(lines.length > 0 ? [block('text', lines)] : []),
-  ];
+function stateAt(states: StateEvent[], at: number): string {
+  const event = states.findLast(({ service, at: since }) => service === 'a' && since <= at);
+  return event ? phaseOf(event.state).name : 'A was not seen yet';
+}
+
+function done({ history: { commands } }: Experiment): string[] {
+  if (commands.length === 0) return ['Nothing was done to A or B.'];
+  const left = commands.length - MAX_COMMANDS;
+  const rows = commands.slice(-MAX_COMMANDS).map(({ at, command, ms, problem }) => {
+    const result = problem ? `failed: ${problem}` : ms === undefined ? 'still runs' : `${(ms / 1000).toFixed(1)} s`;
+    return [timeOf(at), inline(cut(command, MAX_CELL_CHARS)), inline(cut(result, MAX_CELL_CHARS))];
+  });
   return [
-    `### Call ${n}, ${timeOf(at)}`,
-    block('console', [`$ ${command}`, answer, ...(body ? [body] : [])]),
-    inline(explanation),
-    ...log('B', logs.b),
-    ...log('A', logs.a),
+    ...(left > 0 ? [`The last ${MAX_COMMANDS} of ${commands.length} commands:`] : []),
+    table([['at (UTC)', 'command', 'took'], ...rows]),
   ];
 }
+
+function answers(byState: Map<string, Call[]>): string {
+  const rows = [...byState].flatMap(([state, calls]) =>
+    outcomesIn(calls).map(([outcome, some], row) => [
+      row === 0 ? state : '',
+      nameOf(outcome),
+      String(some.length),
+      `${Math.round(slowest(some))} ms`,
+    ]),
+  );
+  return table([['state of A', 'answer', 'calls', 'slowest'], ...rows]);
+}
+
+/** The most frequent first. */
+const outcomesIn = (calls: Call[]) =>
+  [...Map.groupBy(calls, ({ outcome }) => outcome)].sort(([, one], [, other]) => other.length - one.length);
+
+/** A call of a state: the last one that met what most did. */
+function told(experiment: Experiment, state: string, { n, at }: Call): string[] {
+  const { command, answer, body, explanation, logs } = experiment.callView(n)!;
+  const log = ({ lines, remark }: { lines: string[]; remark: string }) => lines[0] ?? remark;
+  const lines = [
+    cut(`$ ${command}`, MAX_SHORT_CHARS),
+    cut(`${answer} ${body}`, MAX_SHORT_CHARS),
+    cut(`B's log: ${log(logs.b)}`, MAX_CHARS),
+    cut(`A's log: ${log(logs.a)}`, MAX_SHORT_CHARS),
+  ];
+  return [`### ${state}: call ${n}, ${timeOf(at)}`, inline(cut(explanation, MAX_CHARS)), block('console', lines)];
+}
+
+/** In one line. */
+const cut = (text: string, most: number) => {
+  const line = text.replace(/\s*\n\s*/g, ' ');
+  return line.length > most ? `${line.slice(0, most)}…` : line;
+};
 
 const timeOf = (at: number) => new Date(at).toISOString().slice(11, 23);

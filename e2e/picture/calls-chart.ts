@@ -56,8 +56,7 @@ const BOLD_LETTER = 7.7;
 const LINE = 18;
 const GAP = 6; // between two labels
 const TICK = 78; // from one label of the time axis to the next, at least
-const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300]; // in seconds
-const CHUNK = 60; // as few marks as may be drawn anew, but not too many layers
+const CHUNK = 40;
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, ...about }: CallsChart): string {
@@ -133,14 +132,16 @@ function frameOf(plot: Plot): Shape[] {
 
 const inSeconds = (ms: number) => `${ms / 1000} s`;
 
-function ticksOf(plot: Plot): Shape[] {
-  const { from, to, width, height, top = 0, zero = from, labelOf = inSeconds } = plot;
-  const { x } = scalesOf(plot);
+function ticksOf({ from, to, width, height, top = 0, zero = from, labelOf = inSeconds, ...rest }: Plot): Shape[] {
+  const { x } = scalesOf({ from, to, width, height, ...rest });
   const seconds = Math.floor((to - from) / 1000);
-  const step = 1000 * (STEPS.find((step) => seconds / step <= axisOf(width) / TICK) ?? 600);
+  const step =
+    1000 * ([1, 2, 5, 10, 20, 30, 60, 120, 300].find((step) => seconds / step <= axisOf(width) / TICK) ?? 600);
   const first = Math.ceil((from - zero) / step);
-  const count = Math.floor((to - zero) / step) - first + 1;
-  const times = Array.from({ length: count }, (_, index) => (first + index) * step);
+  const times = Array.from(
+    { length: Math.floor((to - zero) / step) - first + 1 },
+    (_, index) => (first + index) * step,
+  );
   return times.flatMap((ms): Shape[] => {
     const [at, label] = [x(zero + ms), labelOf(ms)];
     if (at + (label.length * LETTER) / 2 > width) return [];

@@ -2,20 +2,22 @@ import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
 import type { CallView, Dot } from '../protocol.ts';
 import { choose } from './chart.ts';
 import { lastDots } from './dots.ts';
-import { ask, byId, clock, duration, element, markOf, trouble } from './dom.ts';
+import { button, byId, clock, duration, element, markOf, tried } from './dom.ts';
+import type { Source } from './source.ts';
 
 const ROWS = 8;
 const EVERY_MS = 1000;
 
+let source: Source;
+
 /** Opens a call: what was asked and answered, what it means, and what both services wrote about it. */
 export async function followCall(n: number, hasFocus = true) {
   choose(n);
-  const response = await ask(`/calls/${n}`).catch(() => undefined);
-  const answer = await response?.json();
-  if (!response?.ok) return trouble(answer?.error ?? 'The server did not answer.');
-  show(answer as CallView);
-  const title = byId('follow-title');
-  if (hasFocus) title.focus({ preventScroll: true });
+  const call = await tried(source.call(n));
+  if (!call) return;
+  byId('follow').hidden = false;
+  show(call);
+  if (hasFocus) byId('follow-title').focus({ preventScroll: true });
   byId('follow').scrollIntoView({ block: 'nearest' });
 }
 
@@ -32,7 +34,7 @@ function show(call: CallView) {
     ...log(call.logs.b, call.id),
     element('h3', {}, "A's log"),
     ...log(call.logs.a, call.id),
-    element('p', {}, again(call.n)),
+    button('Look at the logs again', () => void followCall(call.n), { class: 'live-only' }),
   );
 }
 
@@ -50,14 +52,9 @@ function lines(texts: string[], id: string): HTMLElement {
   return element('pre', { tabindex: '0' }, ...marked);
 }
 
-function again(n: number): HTMLElement {
-  const button = element('button', { type: 'button' }, 'Look at the logs again');
-  button.addEventListener('click', () => void followCall(n));
-  return button;
-}
-
-/** Keeps the list of the last calls up to date; it stands still while somebody is in it. */
-export function startLastCalls() {
+/** Keeps the list of the last calls up to date; it pauses while someone uses it. */
+export function startCalls(from: Source) {
+  source = from;
   const place = byId('last');
   const rows = byId('last-rows');
   let shown = '';
@@ -72,12 +69,14 @@ export function startLastCalls() {
 
 function row([n, at, ms, kind]: Dot): HTMLElement {
   const outcome = OUTCOME_NAMES[kind]!;
-  const button = element('button', { type: 'button', class: 'link' }, `Call ${n}`);
-  button.addEventListener('click', () => void followCall(n));
   return element(
     'tr',
     {},
-    element('td', {}, button),
+    element(
+      'td',
+      {},
+      button(`Call ${n}`, () => void followCall(n), { class: 'link' }),
+    ),
     element('td', {}, clock(at)),
     element('td', {}, markOf(outcome, OUTCOMES[outcome]!.path), nameOf(outcome)),
     element('td', { class: 'number' }, duration(ms)),

@@ -1,7 +1,7 @@
 import { axisOf, chunkMsOf, movingChart, scalesOf, seenIn, type Plot, type Shape } from '../../picture/calls-chart.ts';
 import { OUTCOMES } from '../../picture/outcomes.ts';
 import type { Dot, View } from '../protocol.ts';
-import { drawTimeline, sumOf } from '../timeline.ts';
+import { drawTimeline, sumOf } from '../../picture/timeline.ts';
 import { add, calls, callsIn, type Call } from './dots.ts';
 import { byId, clock, draw, duration, element, markOf, say } from './dom.ts';
 
@@ -29,7 +29,7 @@ export function addDots(dots: Dot[], isAll: boolean) {
   if (isAll) chunks.clear();
   const chunkMs = chunkMsOf(shown());
   for (const [, at] of dots) chunks.delete(Math.floor(at / chunkMs));
-  isStale ||= isAll; // others are drawn when the chart moves
+  isStale = true;
 }
 
 export function showChart(newView: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'>) {
@@ -50,10 +50,7 @@ export function choose(number: number) {
 }
 
 /** All that is known, as an SVG document whose last part is what the page shows. */
-export function keptTimeline(): string {
-  redraw();
-  return drawTimeline(shown(), calls);
-}
+export const keptTimeline = (): string => drawTimeline(shown(), calls);
 
 /** What the page shows: a window of time that moves by whole pixels. */
 function shown(): Plot {
@@ -78,16 +75,12 @@ const callsShown = ({ from, to } = shown()) => callsIn(from, to);
 function frame() {
   const time = isStill ? drawnAt : now();
   const pixelMs = spanMs / axisOf(size.width);
-  const stepMs = calm.matches ? Math.max(1000, pixelMs) : pixelMs; // each second for those who want little motion
-  const isDue = Math.floor(time / stepMs) !== Math.floor(drawnAt / stepMs);
+  // Only each second for those who want little motion.
+  const isDue = Math.abs(time - drawnAt) >= (calm.matches ? Math.max(1000, pixelMs) : pixelMs);
   if (isDue) drawnAt = time;
-  if (isDue || isStale) redraw();
-  requestAnimationFrame(frame);
-}
-
-function redraw() {
+  if (isDue || isStale) draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
   isStale = false;
-  draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
+  requestAnimationFrame(frame);
 }
 
 /** The call nearest to a point of the page, if there is one in reach. */

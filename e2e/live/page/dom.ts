@@ -17,6 +17,15 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** A button. While its attribute `aria-disabled` is `true` it keeps the focus and does nothing. */
+export function button(label: string, work: () => void, attributes: Record<string, string> = {}): HTMLButtonElement {
+  const made = element('button', { type: 'button', ...attributes }, label);
+  made.addEventListener('click', () => {
+    if (made.getAttribute('aria-disabled') !== 'true') work();
+  });
+  return made;
+}
+
 /** Sets a text only when it is another one, so that a screen reader is not told twice. */
 export function say(node: HTMLElement, text: string) {
   if (node.textContent !== text) node.textContent = text;
@@ -60,35 +69,23 @@ export function markOf(outcome: string, path: string): SVGSVGElement {
   return place.firstElementChild as SVGSVGElement;
 }
 
-const token = new URLSearchParams(location.search).get('token') ?? '';
-
-/** An address with the page's token, for what sends no headers of its own: a link, an image, an event source. */
-export const withToken = (path: string) => `${path}?${new URLSearchParams({ token })}`;
-
-/** `fetch` with the page's token. */
-export function ask(path: string, options: RequestInit = {}, headers: Record<string, string> = {}) {
-  return fetch(path, { ...options, headers: { ...headers, 'X-Token': token } });
-}
-
-/** Asks the server to change something. Resolves to its answer; what it refuses is shown, and resolves to undefined. */
-export async function post(path: string, body: unknown = {}): Promise<any> {
-  try {
-    const options = { method: 'POST', body: JSON.stringify(body) };
-    const response = await ask(path, options, { 'Content-Type': 'application/json' });
-    const answer = await response.json();
-    trouble(response.ok ? '' : answer.error);
-    return response.ok ? answer : undefined;
-  } catch {
-    trouble('The server did not answer.');
-    return undefined;
-  }
-}
-
 /** Shows what went wrong, or hides what was shown. */
 export function trouble(sentence: string) {
   const notice = byId('trouble');
   notice.hidden = !sentence;
   say(notice, sentence);
+}
+
+/** Shows in a sentence why a promise was rejected, in the place of what it would have led to. */
+export async function tried<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    const result = await work;
+    trouble('');
+    return result;
+  } catch (error) {
+    trouble((error as Error).message);
+    return undefined;
+  }
 }
 
 /** A time of day with milliseconds, as the log lines have it but in this place's own time. */

@@ -1,30 +1,38 @@
-import type { Dot, Entry, View } from '../protocol.ts';
-import { followCall, startLastCalls } from './calls.ts';
+import type { Command } from '../../experiment/history.ts';
+import type { News, View } from '../protocol.ts';
+import { followCall, startCalls } from './calls.ts';
 import { addDots, keptTimeline, setStill, showChart, startChart } from './chart.ts';
-import { ask, byId, clock, element, say, trouble, withToken } from './dom.ts';
+import { byId, clock, element, say, trouble } from './dom.ts';
+import { recordedSource } from './recording.ts';
+import { serverSource } from './source.ts';
 import { showSystem, wireSystem } from './system.ts';
-import { showTour } from './tour.ts';
+import { showTour, wireTour } from './tour.ts';
 
-const AGAIN_MS = 1000;
-let version = 0;
+const recording = document.getElementById('recording');
+const source = recording ? recordedSource(JSON.parse(recording.textContent!)) : serverSource();
+document.body.dataset.source = recording ? 'recording' : 'live';
+if (recording) document.title = byId('title').textContent = 'Two services, recorded';
 
-function showView(view: View) {
-  if (view.version < version) return; // one that was overtaken on its way
-  version = view.version;
-  say(byId('pair'), `Break A and watch B: ${view.pair}.`);
-  showSystem(view);
-  showChart(view);
-  showTour(view, (n) => void followCall(n));
-  showHistory(view.history);
+function show({ view, calls, isAll }: News) {
+  if (calls.length > 0 || isAll) addDots(calls, isAll);
+  if (view) showView(view);
 }
 
-let shownHistory = '';
+function showView(view: View) {
+  say(byId('pair'), recording ? view.pair : `Break A and watch B: ${view.pair}.`);
+  showChart(view);
+  showSystem(view);
+  showTour(view);
+  showCommands(view.commands);
+}
 
-function showHistory(history: Entry[]) {
-  const key = JSON.stringify(history);
-  if (key === shownHistory) return;
-  shownHistory = key;
-  const items = history.toReversed().map(({ at, command, ms, problem }) => {
+let shownCommands = '';
+
+function showCommands(commands: Command[]) {
+  const key = JSON.stringify(commands);
+  if (key === shownCommands) return;
+  shownCommands = key;
+  const items = commands.toReversed().map(({ at, command, ms, problem }) => {
     const result = problem ?? (ms === undefined ? 'running' : `${(ms / 1000).toFixed(1)} s`);
     return element(
       'li',
@@ -34,65 +42,41 @@ function showHistory(history: Entry[]) {
       element('span', { class: problem ? 'wrong' : 'soft' }, result),
     );
   });
-  byId('history').replaceChildren(...(items.length > 0 ? items : [element('li', { class: 'soft' }, 'Nothing yet.')]));
+  byId('commands').replaceChildren(...(items.length > 0 ? items : [element('li', { class: 'soft' }, 'Nothing yet.')]));
 }
 
-function setConnection(isLive: boolean) {
-  say(byId('connection'), isLive ? 'live' : 'The server is gone');
-  document.body.dataset.connection = isLive ? 'live' : 'gone';
+function connected(isConnected: boolean) {
+  const there = recording ? 'recording' : 'live';
+  say(byId('connection'), isConnected ? there : 'The server is gone');
+  document.body.dataset.connection = isConnected ? 'there' : 'gone';
+  setStill(!isConnected);
 }
 
-/** Listens to the server, and again whenever it comes back. */
-function connect() {
-  const events = new EventSource(withToken('/events'));
-  let isAll = true;
-  events.addEventListener('open', () => (isAll = true));
-  events.addEventListener('view', ({ data }) => {
-    setConnection(true);
-    showView(JSON.parse(data));
-  });
-  events.addEventListener('calls', ({ data }) => {
-    setStill(false);
-    addDots(JSON.parse(data) as Dot[], isAll);
-    isAll = false;
-  });
-  events.addEventListener('error', async () => {
-    setConnection(false);
-    setStill(true);
-    if (events.readyState !== EventSource.CLOSED) return;
-    const answer = await ask('/', { method: 'HEAD' }).catch(() => undefined);
-    // Another server, whose token this page cannot know.
-    if (answer?.status === 403) trouble('The server was started again: open the link that its terminal shows now.');
-    else setTimeout(connect, AGAIN_MS);
-  });
-}
-
-function save(name: string, href: string) {
-  element('a', { download: name, href }).click();
-}
-
-function saveBlob(name: string, blob: Blob) {
+function save(name: string, blob: Blob) {
   const url = URL.createObjectURL(blob);
-  save(name, url);
+  element('a', { download: name, href: url }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-const timelineBlob = () => new Blob([keptTimeline()], { type: 'image/svg+xml' });
+const svg = () => new Blob([keptTimeline()], { type: 'image/svg+xml' });
 
 async function savePng() {
   const image = new Image();
-  image.src = URL.createObjectURL(timelineBlob());
+  image.src = URL.createObjectURL(svg());
   await image.decode();
   const canvas = element('canvas', { width: String(image.width * 2), height: String(image.height * 2) });
   canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(image.src);
-  canvas.toBlob((blob) => saveBlob('timeline.png', blob!));
+  canvas.toBlob((blob) => save('timeline.png', blob!));
 }
 
-startChart((n) => void followCall(n), Date.now);
-startLastCalls();
-wireSystem(showView, (n) => void followCall(n, false));
-byId('keep-svg').addEventListener('click', () => saveBlob('timeline.svg', timelineBlob()));
+const follow = (n: number) => void followCall(n);
+startChart(follow, source.now);
+startCalls(source);
+wireSystem(source, (n) => void followCall(n, false));
+wireTour(source, follow);
+byId('keep-svg').addEventListener('click', () => save('timeline.svg', svg()));
 byId('keep-png').addEventListener('click', () => void savePng().catch(() => trouble('The picture could not be made.')));
-byId('keep-transcript').addEventListener('click', () => save('transcript.md', withToken('/transcript.md')));
-connect();
+byId('keep-transcript').addEventListener('click', () => source.save!('transcript.md'));
+byId('keep-history').addEventListener('click', () => source.save!('history.jsonl'));
+source.listen(show, connected);

@@ -1,99 +1,86 @@
 import type { Name } from '../../experiment/history.ts';
-import type { ActionView, View } from '../protocol.ts';
-import { byId, element, post, say } from './dom.ts';
+import type { FaultView, View } from '../protocol.ts';
+import { button, byId, element, say, tried } from './dom.ts';
+import type { Source } from './source.ts';
 
-const buttons = new Map<string, { button: HTMLButtonElement; command: HTMLElement }>();
+const BEHAVIOUR = /BEHAVIOUR=\w*/;
+const buttons = new Map<string, HTMLButtonElement>();
 /** Those that this page has just asked to start, until the server has answered: what it said before is not true any more. */
 const starting = new Set<Name>();
-let onView: (view: View) => void;
+let source: Source;
 let last: View;
 let select: HTMLSelectElement | undefined;
+let inHand = '';
 
 /** Shows the two services, what can be done to them, and what is being done. */
 export function showSystem(view: View) {
   last = view;
-  for (const name of ['a', 'b'] as const) showService(name, view);
-  for (const action of view.actions) showAction(action, view);
+  for (const name of ['a', 'b'] as const) showService(name);
+  for (const fault of view.faults) showFault(fault);
+  if (inHand) showCommand(inHand);
   say(byId('lacks'), view.lacks);
-  byId('lacks').hidden = !view.lacks;
   say(byId('busy'), view.busy ? `Running: ${view.busy}` : '');
   byId('resting').hidden = !view.isResting;
-  for (const id of ['rate', 'rate-slider']) {
-    const input = byId<HTMLInputElement>(id);
-    if (document.activeElement !== input) input.value = String(view.callsPerSecond);
-  }
+  const rate = byId<HTMLInputElement>('rate');
+  if (document.activeElement !== rate) rate.value = String(view.callsPerSecond);
 }
 
-function showService(name: Name, { services }: View) {
-  const { note, port, health } = services[name];
-  const state = starting.has(name) ? 'starting' : services[name].state;
+function showService(name: Name) {
+  const { note, port, health, ...service } = last.services[name];
+  const state = starting.has(name) ? 'starting' : service.state;
   byId(`service-${name}`).dataset.state = state;
-  say(byId(`state-${name}`), state);
-  say(byId(`note-${name}`), note);
-  say(byId(`port-${name}`), port);
-  say(byId(`health-${name}`), health);
+  for (const [part, text] of Object.entries({ state, note, port, health })) say(byId(`${part}-${name}`), text);
 }
 
-function showAction(action: ActionView, view: View) {
-  const { id, label, target, command, isPossible } = action;
+function showFault({ id, label, target, isStart, isPossible }: FaultView) {
   let known = buttons.get(id);
   if (!known) {
-    const text = element('code', { id: `${id}-command` });
-    const button = element('button', { id, type: 'button', 'aria-describedby': `${id}-command` }, label);
-    known = { button, command: text };
+    known = button(label, () => void cause(id, target, isStart), { id, 'aria-describedby': 'command' });
     buttons.set(id, known);
-    button.addEventListener('click', () => {
-      // It stays where the focus is while it cannot be used, so it is not `disabled` for good.
-      if (button.getAttribute('aria-disabled') === 'true') return;
-      void act(action);
-    });
-    const choosing = id === 'replace-a' ? [choice(view)] : [];
-    byId(`actions-${target}`).append(element('div', { class: `action ${id}` }, ...choosing, button, text));
+    for (const event of ['focus', 'pointerenter', 'click']) known.addEventListener(event, () => showCommand(id));
+    const choosing = id === 'replace-a' ? [choice()] : [];
+    byId(`faults-${target}`).append(...choosing, known);
   }
-  known.button.setAttribute('aria-disabled', String(!isPossible));
-  const shown = id === 'replace-a' ? command.replace(/BEHAVIOUR=\w*/, `BEHAVIOUR=${select!.value}`) : command;
-  say(known.command, shown);
+  known.setAttribute('aria-disabled', String(!isPossible));
 }
 
-async function act({ id, target, isStart }: ActionView) {
-  if (isStart) {
-    starting.add(target);
-    byId(`service-${target}`).dataset.state = 'starting';
-    say(byId(`state-${target}`), 'starting');
-  }
-  const view = await post(`/actions/${id}`, id === 'replace-a' ? { behaviour: select!.value } : {});
+/** Shows what the button in hand runs; it stays there, to be copied, until another one is in hand. */
+function showCommand(id: string) {
+  inHand = id;
+  const { command } = last.faults.find((fault) => fault.id === id)!;
+  const shown = id === 'replace-a' ? command.replace(BEHAVIOUR, `BEHAVIOUR=${select!.value}`) : command;
+  say(byId('command'), shown);
+  byId('command').hidden = false;
+  byId('hint').hidden = true;
+}
+
+async function cause(id: string, target: Name, isStart: boolean) {
+  if (isStart) starting.add(target);
+  showService(target);
+  await tried(source.ask(`/faults/${id}`, id === 'replace-a' ? { behaviour: select!.value } : {}));
   starting.delete(target);
-  onView(view ?? last);
 }
 
-function choice({ behaviours, behaviour }: View): HTMLElement {
-  const options = Object.entries(behaviours).map(([name, what]) => element('option', { value: name }, what));
-  select = element('select', { id: 'behaviour' }, ...options);
-  select.value = behaviour;
-  select.addEventListener('change', () => {
-    const { command } = buttons.get('replace-a')!;
-    say(command, command.textContent!.replace(/BEHAVIOUR=\w*/, `BEHAVIOUR=${select!.value}`));
-  });
-  return element('label', { for: 'behaviour' }, 'Replace A with a fake that', select);
+function choice(): HTMLElement {
+  const options = Object.entries(last.behaviours).map(([name, what]) => element('option', { value: name }, what));
+  select = element('select', { 'aria-describedby': 'command' }, ...options);
+  select.value = last.behaviour;
+  for (const event of ['focus', 'change']) select.addEventListener(event, () => showCommand('replace-a'));
+  return element('label', {}, 'Replace A with a fake that ', select);
 }
 
-/** Wires the controls: `show` gets what the server then says, and `opened` the number of a call that was sent. */
-export function wireSystem(show: (view: View) => void, opened: (n: number) => void) {
-  onView = show;
-  const setRate = (input: HTMLInputElement) => {
-    const callsPerSecond = Math.min(200, Math.max(1, Math.round(Number(input.value)) || 1));
-    for (const id of ['rate', 'rate-slider']) byId<HTMLInputElement>(id).value = String(callsPerSecond);
-    void post('/rate', { callsPerSecond });
-  };
-  for (const id of ['rate', 'rate-slider']) {
-    byId(id).addEventListener('change', ({ target }) => setRate(target as HTMLInputElement));
-  }
-  byId('rate-slider').addEventListener('input', ({ target }) => {
-    byId<HTMLInputElement>('rate').value = (target as HTMLInputElement).value;
+/** Wires the controls; `opened` gets the number of a call that was sent. */
+export function wireSystem(from: Source, opened: (n: number) => void) {
+  source = from;
+  const rate = byId<HTMLInputElement>('rate');
+  rate.addEventListener('change', () => {
+    const callsPerSecond = Math.min(200, Math.max(1, Math.round(Number(rate.value)) || 1));
+    rate.value = String(callsPerSecond);
+    void tried(source.ask('/rate', { callsPerSecond }));
   });
   byId('send').addEventListener('submit', async (event) => {
     event.preventDefault();
-    const answer = await post('/calls', { msg: byId<HTMLInputElement>('msg').value });
+    const answer = await tried(source.ask('/calls', { msg: byId<HTMLInputElement>('msg').value }));
     if (answer) opened(answer.n);
   });
 }

@@ -1,111 +1,101 @@
 import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
-import { WAITS, type Prediction, type View } from '../protocol.ts';
-import { byId, element, post } from './dom.ts';
+import { WAITS, type Verdict, type View } from '../protocol.ts';
+import { button, byId, element, tried } from './dom.ts';
+import type { Source } from './source.ts';
 
+let source: Source;
+let follow: (n: number) => void;
 let shown = '';
 
-/** Shows the tour where it stands; `follow` opens a call. */
-export function showTour(view: View, follow: (n: number) => void) {
-  const { tour } = view;
-  const key = JSON.stringify([tour, view.isOwn]);
-  if (key === shown) return;
-  shown = key;
-  byId('tour').dataset.at = String(tour.at);
-  const place = byId('tour-body');
-  const hadFocus = place.contains(document.activeElement);
-  place.replaceChildren(...parts(view, follow));
-  if (hadFocus) place.querySelector<HTMLElement>('[data-first], input, button')?.focus();
+/** `onFollow` opens a call. */
+export function wireTour(from: Source, onFollow: (n: number) => void) {
+  source = from;
+  follow = onFollow;
 }
 
-function parts(view: View, follow: (n: number) => void): HTMLElement[] {
+/** Shows the tour where it stands. */
+export function showTour(view: View) {
+  const key = JSON.stringify([view.tour, view.isOwn]);
+  if (key === shown) return;
+  shown = key;
+  document.body.dataset.tour = view.tour.at === -1 ? 'off' : 'on';
+  const place = byId('tour-body');
+  const hadFocus = place.contains(document.activeElement);
+  place.replaceChildren(...parts(view));
+  if (!hadFocus) return;
+  place.querySelector<HTMLElement>('[tabindex="-1"], button')?.focus({ preventScroll: true });
+  document.querySelector('main')!.scrollIntoView(); // the states, the chart and the question are on one screen
+}
+
+const paragraph = (text: string, attributes = {}) => element('p', attributes, text);
+
+function parts(view: View): HTMLElement[] {
   const { at, acts, allActs, questions, isRunning, question, verdicts } = view.tour;
+  const step = (label: string, name: string, style = '') =>
+    button(label, () => void tried(source.ask(`/tour/${name}`)), { class: style, 'aria-disabled': String(isRunning) });
+  const leave = step('Leave the tour', 'leave');
   if (at === -1) {
     const some = acts < allActs ? ` This pair can play ${acts} of the ${allActs} acts.` : '';
     const text = `What will B answer, and after how long? ${acts} acts, ${questions} questions, about ten minutes.${some}`;
-    return [element('p', { class: 'soft' }, text), row(step('Start the tour', 'start', isRunning, true))];
+    return [paragraph(text, { class: 'soft' }), row(step('Start the tour', 'start', 'main'))];
   }
   const right = verdicts.filter(({ isRight }) => isRight).length;
   if (!question) {
-    return [
-      element('p', { tabindex: '-1', 'data-first': '' }, `The end: ${right} of ${questions} were right.`),
-      row(step('Start again', 'start', isRunning, true), step('Leave the tour', 'leave', isRunning)),
-    ];
+    const end = `The end: ${right} of ${questions} were right.`;
+    return [paragraph(end, { tabindex: '-1' }), row(step('Start again', 'start', 'main'), leave)];
   }
   const verdict = verdicts[at];
+  const progress = `Question ${at + 1} of ${questions}. So far ${right} of ${verdicts.length} right.`;
   const head = [
-    element('p', { class: 'soft' }, `Question ${at + 1} of ${questions}. So far ${right} of ${verdicts.length} right.`),
-    element('h3', { tabindex: '-1', 'data-first': '' }, `${question.act}: A ${question.what}.`),
+    paragraph(progress, { class: 'soft' }),
+    element('h3', { tabindex: '-1' }, `${question.act}: A ${question.what}.`),
   ];
   if (verdict) {
-    const open = element('button', { type: 'button' }, 'Follow this call');
-    open.addEventListener('click', () => follow(verdict.n!));
-    const said = `You said ${nameOf(verdict.predicted.outcome)}, ${verdict.predicted.wait}.`;
-    return [
-      ...head,
-      element(
-        'p',
-        { class: verdict.isRight ? 'right' : 'wrong', role: 'status' },
-        `${verdict.isRight ? '✓ Right.' : '✗ Wrong.'} ${verdict.sentence} ${said}`,
-      ),
-      ...(verdict.why ? [element('p', {}, verdict.why)] : []),
-      row(
-        step('Next', 'next', isRunning, true),
-        ...(verdict.n ? [open] : []),
-        step('Leave the tour', 'leave', isRunning),
-      ),
-    ];
+    const open = button('Follow this call', () => follow(verdict.n));
+    return [...head, ...told(verdict), row(step('Next', 'next', 'main'), open, leave)];
   }
-  if (isRunning) return [...head, element('p', { role: 'status' }, 'Watch the chart: it is happening now…')];
-  return [...head, ...commands(question.commands), form(view), row(step('Leave the tour', 'leave', isRunning))];
+  const commands = question.commands.map((command) =>
+    element('pre', { tabindex: '0', role: 'region', 'aria-label': 'The commands of this question' }, command),
+  );
+  if (isRunning) return [...head, ...commands, paragraph('Watch the chart: it is happening now…', { role: 'status' })];
+  return [...head, ...commands, form(view, leave)];
 }
 
-function commands(list: string[]): HTMLElement[] {
-  if (list.length === 0) return [];
-  return [element('pre', { tabindex: '0', class: 'commands' }, list.join('\n'))];
+function told({ isRight, sentence, predicted, why }: Verdict): HTMLElement[] {
+  const said = `You said ${nameOf(predicted.outcome)}, ${predicted.wait}.`;
+  const style = { class: isRight ? 'right' : 'wrong', role: 'status' };
+  return [
+    paragraph(`${isRight ? '✓ Right.' : '✗ Wrong.'} ${sentence} ${said}`, style),
+    ...(why ? [paragraph(why)] : []),
+  ];
 }
 
-function form({ isOwn }: View): HTMLElement {
-  const choices = OUTCOME_NAMES.filter((outcome) => {
-    return isOwn
-      ? !['503', 'other', 'none', 'overloaded'].includes(outcome)
-      : ['200', '503', 'other', 'none'].includes(outcome);
-  });
-  const run = element('button', { type: 'submit', class: 'main' }, 'Run it');
+/** What may be predicted of B: its reasons are known where it is this repository's. */
+const CHOICES = { own: ['503', 'other', 'none', 'overloaded'], other: ['200', '503', 'other', 'none'] };
+
+function form({ isOwn }: View, leave: HTMLElement): HTMLElement {
+  const choices = OUTCOME_NAMES.filter((name) =>
+    isOwn ? !CHOICES.own.includes(name) : CHOICES.other.includes(name),
+  ).map((name) => [name, OUTCOMES[name]!.meaning] as [string, string]);
   const made = element(
     'form',
-    { class: 'prediction' },
-    radios(
-      'What will B answer?',
-      'outcome',
-      choices.map((name) => [name, OUTCOMES[name]!.meaning]),
-    ),
+    { class: 'parts' },
+    radios('What will B answer?', 'outcome', choices),
     radios('After how long?', 'wait', Object.entries(WAITS)),
-    run,
+    row(element('button', { type: 'submit', class: 'main' }, 'Run it'), leave),
   );
   made.addEventListener('submit', (event) => {
     event.preventDefault();
-    void post('/tour/run', Object.fromEntries(new FormData(made)) as unknown as Prediction);
+    void tried(source.ask('/tour/run', Object.fromEntries(new FormData(made))));
   });
   return made;
 }
 
 function radios(question: string, name: string, choices: [value: string, label: string][]): HTMLElement {
   const labels = choices.map(([value, label]) => {
-    return element('label', {}, element('input', { type: 'radio', name, value, required: '' }), label);
+    return element('label', {}, element('input', { type: 'radio', name, value, required: '' }), ` ${label}`);
   });
-  return element('fieldset', {}, element('legend', {}, question), ...labels);
-}
-
-function step(label: string, name: string, isOff: boolean, isMain = false): HTMLButtonElement {
-  const button = element(
-    'button',
-    { type: 'button', ...(isMain && { class: 'main' }), 'aria-disabled': String(isOff) },
-    label,
-  );
-  button.addEventListener('click', () => {
-    if (button.getAttribute('aria-disabled') !== 'true') void post(`/tour/${name}`);
-  });
-  return button;
+  return element('fieldset', { class: name }, element('legend', {}, question), ...labels);
 }
 
 const row = (...buttons: HTMLElement[]) => element('div', { class: 'row' }, ...buttons);

@@ -1,14 +1,19 @@
 /** Says in words what came of a call. It needs no server, so that a page of recorded calls can explain them, too. */
-import type { Call } from '../experiment/calls.ts';
-import type { Name, Phase } from '../experiment/history.ts';
+import type { Call } from './calls.ts';
+import type { Name, Phase } from './history.ts';
 import { OUTCOMES, REASONS } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
-import type { CallView } from './protocol.ts';
 
 const JUST_MS = 1000;
 
 /** The lines of each log about a call: those with its id, or those of its time where the service logs no ids. */
 export type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
+
+/** What is said of a call, and of its lines in each log. */
+export interface Explained {
+  explanation: string;
+  logs: Record<Name, { lines: string[]; remark: string }>;
+}
 
 /** What is known of A around a call. */
 interface Seen {
@@ -60,11 +65,7 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
  * What an outcome means, why it came, and what the lines of the two logs, or their absence, say about the call. `phases`
  * are those of A around the call; `fake` is what the fake in its place did, as the end of a sentence that begins with "A".
  */
-export function explain(
-  call: Call,
-  { phases, fake }: { phases: Phase[]; fake?: string },
-  found: Found,
-): Pick<CallView, 'explanation' | 'logs'> {
+export function explain(call: Call, { phases, fake }: { phases: Phase[]; fake?: string }, found: Found): Explained {
   const { at, ms, outcome, body = '' } = call;
   const during = phases.filter(({ from, to }) => from <= at + ms && to > at);
   const seen: Seen = {

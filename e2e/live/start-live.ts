@@ -1,40 +1,13 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+/** `npm run live` as a test runs it. */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chromium, type Browser } from 'playwright-core';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
 import { until } from '../stack/until.ts';
-import type { CallView, Dot } from './protocol.ts';
+import type { CallView, News } from './protocol.ts';
 
 const START_MS = 120_000;
-/** Those of the browsers that are looked for. */
-export const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
-
-/** The first of the browsers that playwright can drive, on the PATH; undefined when there is none. */
-export function browserPath(): string | undefined {
-  for (const name of NAMES) {
-    const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
-    if (status === 0) return stdout.trim();
-  }
-  return undefined;
-}
-
-/** Tests in a real browser. Where there is none, they are one pending test that says so; in CI, a failure. */
-export function describeInBrowser(title: string, tests: (this: Mocha.Suite) => void) {
-  if (browserPath()) describe(title, tests);
-  else if (!process.env.CI) it(`${title} (no browser on the PATH: ${NAMES.join(', ')})`);
-  else {
-    it(title, () => {
-      throw new Error(`There is no browser on the PATH: ${NAMES.join(', ')}.`);
-    });
-  }
-}
-
-export function openBrowser(): Promise<Browser> {
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
-  return chromium.launch({ executablePath: browserPath()!, args });
-}
 
 export interface Live {
   /** The link that it shows. */
@@ -91,17 +64,9 @@ export function runLive(args: string[], env: NodeJS.ProcessEnv = {}): ChildProce
 /** An environment in which no Docker Engine answers. */
 export const WITHOUT_DOCKER = { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_CONTEXT: '' };
 
-/** What a page is sent first: all dots, and what the ids of the requests begin with. */
-export async function eventsOf({ at }: Live): Promise<{ dots: Dot[]; prefix: string }> {
-  const stop = new AbortController();
-  const response = await fetch(at('/events'), { signal: stop.signal });
-  let text = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (/event: calls\ndata: .*\n\n/.test(text)) break;
-  }
-  stop.abort();
-  const dots = JSON.parse(/event: calls\ndata: (.*)\n/.exec(text)![1]!) as Dot[];
-  const { id, n } = (await (await fetch(at(`/calls/${dots.at(-1)![0]}`))).json()) as CallView;
-  return { dots, prefix: id.slice(0, -String(n).length) };
+/** What a page is told first, and what the ids of the requests begin with. */
+export async function newsOf({ at }: Live): Promise<News & { prefix: string }> {
+  const news: News = await (await fetch(at('/news'))).json();
+  const { id, n } = (await (await fetch(at(`/calls/${news.calls.at(-1)![0]}`))).json()) as CallView;
+  return { ...news, prefix: id.slice(0, -String(n).length) };
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { markup, movingChart, type Plot } from '../picture/calls-chart.ts';
+import { markup, movingChart, type Plot } from './calls-chart.ts';
 import { drawTimeline } from './timeline.ts';
 
 const MINUTE = 60_000;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { Call } from '../experiment/calls.ts';
-import { phasesOf, type Event } from '../experiment/history.ts';
+import type { Call } from './calls.ts';
+import { phasesOf, type Event } from './history.ts';
 import { OUTCOMES } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
 import { explain, type Found } from './explain.ts';

@@ -1,5 +1,5 @@
-import { headOf, markup, movingChart, type DrawnCall, type Plot } from '../picture/calls-chart.ts';
-import { picture } from '../picture/picture.ts';
+import { headOf, markup, movingChart, type DrawnCall, type Plot } from './calls-chart.ts';
+import { picture } from './picture.ts';
 
 const MAX_ROWS = 12;
 const BELOW = 6;

@@ -1,0 +1,54 @@
+/** The page: as files for the server, and as one file that needs none. */
+import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { posix } from 'node:path';
+import { STYLE } from '../picture/picture.ts';
+import { ROOT } from '../stack/paths.ts';
+import type { Recording } from './protocol.ts';
+
+const PAGE = 'e2e/live/page/page.ts';
+
+const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8').replaceAll('\r\n', '\n'); // as a browser hashes it
+
+export const pageHtml = () => read('e2e/live/page/page.html');
+
+/** What the page loads: its path, its media type as Koa has it, and its text. */
+export function pageFiles(): { path: string; type: string; text: string }[] {
+  return [
+    { path: '/page.css', type: 'css', text: `${STYLE}\n${read('e2e/live/page/page.css')}` },
+    { path: '/icon.svg', type: 'svg', text: read('e2e/live/page/icon.svg') },
+    ...[...modules()].map(([file, text]) => ({ path: `/${file}`, type: 'js', text })),
+  ];
+}
+
+/** The page's modules, without their types, by their paths; what a module imports comes before it. */
+function modules(file = PAGE, found = new Map<string, string>()) {
+  const text = stripTypeScriptTypes(read(file));
+  for (const [, path] of text.matchAll(FROM)) {
+    const imported = posix.join(posix.dirname(file), path!);
+    if (!found.has(imported)) modules(imported, found);
+  }
+  return found.set(file, text);
+}
+
+const FROM = /\bfrom '(\.[^']+)'/g;
+
+/** The page in one file, with a recording in the place of a server. Its modules are data: URLs, which an import map names. */
+export function recordedPage(recording: Recording): string {
+  const imports = [...modules()].map(([file, text]) => {
+    const named = text.replace(FROM, (_, path) => `from '${posix.join(posix.dirname(file), path)}'`);
+    return [file, `data:text/javascript;base64,${Buffer.from(named).toString('base64')}`];
+  });
+  const [css, icon] = pageFiles().map(({ text }) => text);
+  const policy = `default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:`;
+  const json = (value: unknown) => JSON.stringify(value).replaceAll('<', String.raw`\u003c`);
+  const head = [
+    `<meta http-equiv="Content-Security-Policy" content="${policy}" />`,
+    `<link rel="icon" href="data:image/svg+xml;base64,${Buffer.from(icon!).toString('base64')}" />`,
+    `<style>\n${css}</style>`,
+    `<script id="recording" type="application/json">${json(recording)}</script>`,
+    `<script type="importmap">${json({ imports: Object.fromEntries(imports) })}</script>`,
+    `<script type="module">import '${PAGE}';</script>`,
+  ].join('\n');
+  return pageHtml().replace(/<!-- loads -->[^]*<!-- loaded -->/, () => head);
+}

@@ -1,0 +1,95 @@
+/** A recording in the place of a server: its time runs while a question is played, and stands still between two. */
+import type { Name, StateEvent } from '../../experiment/history.ts';
+import { bandsOf, dotOf, type News, type Recording, type ServiceView } from '../protocol.ts';
+import { Tour, type Stage } from '../tour.ts';
+import type { Source } from './source.ts';
+
+const EVERY_MS = 50;
+const LEAD_MS = 1500; // of the time before a question that is shown with it
+
+export function recordedSource(recording: Recording): Source {
+  const { plays, calls } = recording;
+  const byEnd = calls.toSorted((one, other) => one.at + one.ms - (other.at + other.ms));
+  const dots = byEnd.map(dotOf);
+  let now = plays[0]!.from;
+  let told = 0;
+  let show: (news: News) => void;
+
+  /** Has all shown that is known by now; a call is known once it has ended. */
+  function tell(isAll = false) {
+    const first = isAll ? 0 : told;
+    told = dots.findIndex(([, at, ms]) => at + ms > now);
+    if (told === -1) told = dots.length;
+    const view = { ...viewAt(recording, now), tour: tour.view() };
+    show({ version: 0, ended: told, view, calls: dots.slice(first, told), isAll, now });
+  }
+
+  /** Lets the recorded time run from one to another, as fast as it did. */
+  async function run(from: number, to: number) {
+    const began = Date.now();
+    const isBack = from < now;
+    now = from;
+    tell(isBack);
+    while (now < to) {
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      now = Math.min(to, from + Date.now() - began);
+      tell();
+    }
+  }
+
+  const stage: Stage = {
+    ...recording,
+    allActs: recording.acts,
+    async restore() {
+      now = plays[0]!.from;
+      tell(true);
+    },
+    async play(index) {
+      const play = plays[index]!;
+      await run(Math.max(play.from - LEAD_MS, plays[index - 1]?.to ?? 0), play.to);
+      return play;
+    },
+  };
+  const tour = new Tour(stage, () => tell());
+
+  return {
+    listen(each, connected) {
+      show = each;
+      connected(true);
+      tell(true);
+    },
+    async call(n) {
+      return calls.find((call) => call.n === n)!;
+    },
+    async ask(path, body) {
+      await tour.step(path.replace('/tour/', ''), body as {});
+      return {};
+    },
+    now: () => now,
+  };
+}
+
+/** What a live page showed at a time of the recording. */
+function viewAt({ pair, deadlineMs, ports, events }: Recording, now: number) {
+  const past = events.filter(({ at }) => at <= now);
+  const service = (name: Name): ServiceView => {
+    const state = past.findLast((event) => event.event === 'state' && event.service === name);
+    const health = past.findLast((event) => event.event === 'health' && event.service === name);
+    const is = state?.event === 'state' ? state.state : 'running';
+    return {
+      ...{ state: is === 'cut off' ? 'running' : (is as ServiceView['state']), port: ports[name] },
+      ...{ note: is === 'cut off' ? 'cut off from the network' : '' },
+      health: health?.event === 'health' ? health.health : '',
+    };
+  };
+  const commands = past.flatMap((event) =>
+    event.event !== 'fault' ? [] : [{ ...event, ms: event.at + event.ms <= now ? event.ms : undefined }],
+  );
+  return {
+    ...{ pair, deadlineMs, lacks: '', isOwn: true, services: { a: service('a'), b: service('b') } },
+    ...{ faults: [], behaviours: {}, behaviour: '', callsPerSecond: 0, isResting: false },
+    busy: commands.find(({ ms }) => ms === undefined)?.command ?? '',
+    bands: bandsOf(past.filter((event): event is StateEvent => event.event === 'state')),
+    commands,
+  };
+}
