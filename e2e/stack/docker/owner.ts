@@ -4,6 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runToEnd } from '../process/at-exit.ts';
 import { attempt } from '../process/attempt.ts';
+import { statOf } from '../process/state.ts';
 
 export const OWNER_LABEL = 'two-services.owner';
 
@@ -23,10 +24,9 @@ export const OWNER_VARIABLE = 'TWO_SERVICES_OWNER';
  * be seen; undefined once it has ended.
  */
 export function identityOf(pid: number): string | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'), '');
-  const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, ...rest] = statOf(pid);
   if (state === 'Z') return;
-  if (stat) return `${pid} ${rest[18]}`; // proc_pid_stat(5): starttime
+  if (state) return `${pid} ${rest[18]}`; // proc_pid_stat(5): starttime
   try {
     return process.kill(pid, 0) ? String(pid) : undefined;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
+import { signal } from './state.ts';
 
 const TERM_PATIENCE_MS = 30_000; // for a command that removes containers of its own
 const groups = new Set<number>();
@@ -45,8 +46,8 @@ function install() {
   };
   // A signal's own end of the process would pass over the listeners of `exit`. These run synchronously, so that nothing
   // else is started meanwhile, and that a second signal changes nothing.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => interrupt(128 + constants.signals[signal]));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => interrupt(128 + constants.signals[name]));
   }
   process.on('exit', () => {
     if (isInterrupted || groups.size + removals.size > 0) cleanUp();
@@ -80,14 +81,6 @@ function cleanUp() {
   while (performance.now() < end && areRunning(descendants)) sleepSync(50);
   for (const pid of descendants) signal(pid, 'SIGKILL');
   for (const remove of removals) remove();
-}
-
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false; // it has ended
-  }
 }
 
 interface Process {
