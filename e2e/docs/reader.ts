@@ -3,10 +3,9 @@ import { removeAtExit } from '../stack/process/at-exit.ts';
 import type { newProject } from '../stack/docker/containers.ts';
 import { ROOT } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
+import { signal } from '../stack/process/state.ts';
 import { until } from '../stack/until.ts';
-import { paste } from './shell.ts';
-
-const NAME = 'two-services';
+import { paste, translation } from './shell.ts';
 
 /** Somebody who does what a page says, on host ports of their own. `await using` ends what runs in their terminals. */
 export interface Reader extends AsyncDisposable {
@@ -37,15 +36,7 @@ export async function newReader(project?: ReturnType<typeof newProject>): Promis
     PORT: '',
     SERVICE_A_URL: '',
   };
-  const name = project?.project ?? NAME;
   const terminals: Terminal[] = [];
-
-  const own = (commands: string) =>
-    commands
-      .replaceAll('localhost:8080', `localhost:${portA}`)
-      .replaceAll('localhost:8081', `localhost:${portB}`)
-      .replaceAll(NAME, name);
-  const told = (printed: string) => printed.replaceAll(name, NAME);
 
   async function open(commands: string, services = 1) {
     const shell = spawn('bash', { cwd: ROOT, env, detached: true });
@@ -76,14 +67,10 @@ export async function newReader(project?: ReturnType<typeof newProject>): Promis
   return {
     urlA: `http://127.0.0.1:${portA}`,
     urlB: `http://127.0.0.1:${portB}`,
-    paste: (commands) => paste(commands, { env, own, told }),
+    paste: (commands) => paste(commands, { env, ...translation(portA, portB, project?.project) }),
     open,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function interrupt({ pid }: ChildProcess) {
-  try {
-    process.kill(-pid!, 'SIGINT');
-  } catch {} // it has ended
-}
+const interrupt = ({ pid }: ChildProcess) => signal(-pid!, 'SIGINT');

@@ -5,6 +5,7 @@ import { ROOT } from '../stack/paths.ts';
 import { tied } from '../stack/process/enclosure.ts';
 
 const PASTE_MS = 240_000;
+const NAME = 'two-services';
 
 /** How a page's commands are run where what they name has other names, and how what they print reads as on the page. */
 interface Shell {
@@ -33,6 +34,19 @@ export async function paste(
 }
 
 const same = (text: string) => text;
+
+/** Between a page, with the names and ports of its pair, and another pair of the same kind: a Compose project on other ports. */
+export function translation(portA: string, portB: string, project = NAME) {
+  const names: [onPage: string, there: string][] = [
+    [NAME, project],
+    ['localhost:8080', `localhost:${portA}`],
+    ['localhost:8081', `localhost:${portB}`],
+  ];
+  return {
+    own: (commands: string) => names.reduce((text, [onPage, there]) => text.replaceAll(onPage, there), commands),
+    told: (printed: string) => names.reduce((text, [onPage, there]) => text.replaceAll(there, onPage), printed),
+  };
+}
 
 /** What was printed, without a terminal's escape sequences and without the progress of a build. */
 function answered(printed: string): string {
