@@ -8,7 +8,6 @@ import { composeFileOf, removeLeftovers } from '../stack/docker/owner.ts';
 import { removeAtExit } from '../stack/process/at-exit.ts';
 import { freePort, isTaken } from '../stack/process/ports.ts';
 import { startProcesses } from '../pairs/commands.ts';
-import type { FollowedStack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';
 import type { Controls } from './controls.ts';
@@ -16,20 +15,19 @@ import { processControls } from './process-controls.ts';
 
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
 export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
+  const isOwn = !options.compose && !options.a && !options.b;
+  return { controls: isOwn ? await ownPair() : await othersPair(options), isOwn };
+}
+
+async function othersPair(options: PairOptions): Promise<Controls> {
   const { compose, a, b } = options;
-  if (!compose && !a && !b) return { controls: await ownPair(), isOwn: true };
   const stack = await stackOf(options);
   try {
-    if (compose) {
-      const title = `the pair of ${path(compose)}`;
-      return { controls: await containerControls(stack as ContainerStack, title), isOwn: false };
-    }
+    if (compose) return await containerControls(stack as ContainerStack, `the pair of ${path(compose)}`);
     await Promise.all([stack.a.start(), stack.b.start()]);
-    const title = `two processes: ${a} and ${b}`;
     const start = (name: 'a' | 'b') =>
       `cd ${quoted(path(options[`${name}-dir`] ?? '.'))} && ${stack[name].typed.start}`;
-    const starts = { a: start('a'), b: start('b') };
-    return { controls: processControls(stack as FollowedStack, title, starts), isOwn: false };
+    return processControls(stack, `two processes: ${a} and ${b}`, { a: start('a'), b: start('b') });
   } catch (error) {
     await stack.down();
     throw new Unusable((error as Error).message);

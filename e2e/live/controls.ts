@@ -10,7 +10,7 @@ export interface Sight {
   /** Without a network, while it runs or not. */
   isCutOff: boolean;
   /** What the fake in its place does: one of the behaviours, or empty for what each message says; undefined without a fake. */
-  fake?: string | undefined;
+  fake: string | undefined;
   /** Such as its exit code; often empty. */
   note: string;
 }
@@ -39,13 +39,6 @@ export interface Controls {
   told?(text: string): string;
 }
 
-/** Splits what is written to it into lines, none of which grows without bound. */
-export function lineReader(onLine: (line: string) => void): (chunk: string) => void {
-  let rest = '';
-  return (chunk) => {
-    const lines = `${rest}${chunk}`.split('\n');
-    rest = lines.pop()!;
-    if (rest.length > 64 * 1024) (lines.push(rest), (rest = ''));
-    for (const line of lines) if (line.trim()) onLine(line.replace(/\r$/, ''));
-  };
-}
+/** What a stand-in with these variables in its environment does, as a `Sight` says it. */
+export const behaviourIn = (variables: string[]): string =>
+  variables.find((each) => each.startsWith('BEHAVIOUR='))?.split('=')[1] ?? '';

@@ -1,107 +1,86 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { paste } from '../docs/shell.ts';
 import { faultOf } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
+import { attempt } from '../stack/process/attempt.ts';
 import { ownersOf } from '../stack/process/listeners.ts';
-import { hasProc } from '../stack/process/resources.ts';
-import type { FollowedStack, StandIn } from '../stack/service.ts';
+import { signal, stateOf } from '../stack/process/state.ts';
+import type { Stack, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
-import { lineReader, type Controls, type Sight } from './controls.ts';
+import { behaviourIn, type Controls, type Sight } from './controls.ts';
 
 const LOOK_EVERY_MS = 300;
 const END_MS = 10_000;
 
 /** Controls a pair that runs as two process groups. `starts` is how each is started, fit to be typed. */
-export function processControls(stack: FollowedStack, title: string, starts: Record<Name, string>): Controls {
-  const groups: Record<Name, string> = { a: '', b: '' };
+export function processControls(stack: Stack, title: string, starts: Record<Name, string>): Controls {
+  const groups: Record<Name, number | undefined> = { a: undefined, b: undefined };
   const lives: Record<Name, string> = { a: '', b: '' };
   /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
   const others: Record<Name, number[]> = { a: [], b: [] };
   let standIn: (StandIn & { behaviour: string }) | undefined;
 
-  const othersOf = (name: Name) => ownersOf(Number(new URL(stack[name].url).port));
+  const portOf = (name: Name) => new URL(stack[name].url).port;
+  const listeners = (name: Name) => ownersOf(Number(portOf(name)));
+  const signalListeners = (name: Name, what: NodeJS.Signals) => listeners(name).forEach((pid) => signal(pid, what));
 
   async function sight(name: Name): Promise<Sight> {
-    const pid = String(stack[name].pid ?? '');
-    const told = await stack[name].life();
+    const { pid, url } = stack[name];
+    const life = await stack[name].life();
     // A service that stops listens no longer before it has ended: that is no other life.
-    if (told !== pid || groups[name] !== pid) lives[name] = told;
-    const life = lives[name];
+    if (life !== String(pid) || groups[name] !== pid) lives[name] = life;
     groups[name] = pid;
-    const state = groups[name] ? await stateOf(groups[name]) : 'stopped';
-    const seen = { state, life, url: stack[name].url, isCutOff: false, note: '' };
-    others[name] = state === 'stopped' ? othersOf(name) : [];
+    const state = pid ? await stateOf(pid) : 'stopped';
+    others[name] = state === 'stopped' ? listeners(name) : [];
     const [other] = others[name];
-    if (!other) return { ...seen, fake: name === 'a' && state === 'stopped' ? standIn?.behaviour : undefined };
-    const [command, env] = await Promise.all(
-      ['cmdline', 'environ'].map((file) => readFile(`/proc/${other}/${file}`, 'utf8').catch(() => '')),
-    );
-    const fake = command!.includes('stand-in.ts') ? (/\0BEHAVIOUR=(\w*)/.exec(`\0${env}`)?.[1] ?? '') : undefined;
-    return { ...seen, state: await stateOf(String(other)), life: String(other), fake };
+    const seen = { url, isCutOff: false, note: '' };
+    if (other) return { ...seen, state: await stateOf(other), life: String(other), fake: fakeOf(other) };
+    const fake = name === 'a' && state === 'stopped' ? standIn?.behaviour : undefined;
+    return { ...seen, state, life: lives[name], fake };
   }
 
-  const kill = (signal: string, name: Name) =>
-    `kill -${signal} ${others[name].join(' ') || `-${groups[name] || 'PID'}`}`;
-
-  async function end(name: Name, signal: NodeJS.Signals) {
-    signalAll(othersOf(name), signal);
-    await tryFor(END_MS, () => othersOf(name).length === 0);
-    signalAll(othersOf(name), 'SIGKILL');
+  /** Ends the service, and whatever else listens in its place. */
+  async function end(name: Name, how: 'stop' | 'kill') {
+    await stack[name][how]();
+    signalListeners(name, how === 'stop' ? 'SIGTERM' : 'SIGKILL');
+    await tryFor(END_MS, () => listeners(name).length === 0);
+    signalListeners(name, 'SIGKILL');
   }
 
   // These do what is typed, and know when it is done; what they do not know is run as it is typed.
   const acts: Record<string, (name: Name, behaviour: string) => Promise<unknown>> = {
-    async stop(name) {
-      await stack[name].stop();
-      await end(name, 'SIGTERM');
-    },
-    async kill(name) {
-      await stack[name].kill();
-      await end(name, 'SIGKILL');
-    },
-    async pause(name) {
-      await stack[name].pause();
-      signalAll(others[name], 'SIGSTOP');
-    },
-    async resume(name) {
-      await stack[name].resume();
-      signalAll(others[name], 'SIGCONT');
-    },
+    stop: (name) => end(name, 'stop'),
+    kill: (name) => end(name, 'kill'),
+    pause: (name) => stack[name].pause().then(() => signalListeners(name, 'SIGSTOP')),
+    resume: (name) => stack[name].resume().then(() => signalListeners(name, 'SIGCONT')),
     start: (name) => stack[name].start(),
-    async restart(name) {
-      await acts.stop!(name, '');
-      await stack[name].start();
-    },
+    restart: (name) => end(name, 'stop').then(() => stack[name].start()),
     async replace(name, behaviour) {
-      await acts.kill!(name, '');
+      await end(name, 'kill');
       standIn = { ...(await stack.replaceA(behaviour)), behaviour };
     },
-    async 'put-back'() {
-      await end('a', 'SIGKILL');
-      const [putBack, start] = [standIn?.putBack, stack.a.start.bind(stack.a)];
+    async 'put-back'(name) {
+      await end(name, 'kill');
+      const putBack = standIn?.putBack ?? (() => stack[name].start());
       standIn = undefined;
-      await (putBack ?? start)();
+      await putBack();
     },
   };
-  const port = new URL(stack.a.url).port;
+  const kill = (signal: string, name: Name) =>
+    `kill -${signal} ${others[name].join(' ') || `-${groups[name] ?? 'PID'}`}`;
   const command = (fault: string, behaviour: string) =>
-    faultOf(fault)?.processes?.({ kill, start: starts, port }, behaviour);
+    faultOf(fault)?.processes?.({ kill, start: starts, port: portOf('a') }, behaviour);
 
   return {
     stack,
     title,
     lacks: 'These are processes: there is no network of their own to cut.',
-    async look() {
-      const [a, b] = await Promise.all([sight('a'), sight('b')]);
-      return { a, b };
-    },
+    look: async () => ({ a: await sight('a'), b: await sight('b') }),
     watch(onChange) {
       const timer = setInterval(() => onChange(Date.now()), LOOK_EVERY_MS);
       return () => clearInterval(timer);
     },
-    follow: (name, onLine) => stack[name].follow(lineReader(onLine)),
+    follow: (name, onLine) => stack[name].follow(onLine),
     command,
     async run(fault, behaviour) {
       const act = acts[fault.slice(0, -'-a'.length)];
@@ -111,30 +90,8 @@ export function processControls(stack: FollowedStack, title: string, starts: Rec
   };
 }
 
-async function stateOf(pid: string): Promise<Sight['state']> {
-  const letter = hasProc ? await letterInProc(pid) : await letterByPs(pid);
-  if (!letter || letter === 'Z') return 'stopped';
-  return letter === 'T' ? 'paused' : 'running';
-}
-
-/** The state of a process, as proc_pid_stat(5) has it: behind the command, which stands in brackets. */
-async function letterInProc(pid: string) {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat[stat.lastIndexOf(')') + 2];
-}
-
-async function letterByPs(pid: string) {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', pid]).catch(() => ({ stdout: '' }));
-  return stdout.trim()[0];
-}
-
-/** Sends a signal to each; one that has ended meanwhile is no error. */
-function signalAll(pids: number[], signal: NodeJS.Signals) {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // it is gone
-    }
-  }
+/** What the stand-in that runs as this process does; undefined when it is something else. */
+function fakeOf(pid: number): string | undefined {
+  const read = (file: string) => attempt(() => readFileSync(`/proc/${pid}/${file}`, 'utf8'), '');
+  return read('cmdline').includes('stand-in.ts') ? behaviourIn(read('environ').split('\0')) : undefined;
 }

@@ -8,7 +8,7 @@ import { untilUp } from '../stack/health.ts';
 import { listenerOn, ownersOf, portsOf } from '../stack/process/listeners.ts';
 import { ROOT, STAND_IN } from '../stack/paths.ts';
 import { freePort } from '../stack/process/ports.ts';
-import { CONTROL_KEY, standInAt, type Followed, type FollowedStack } from '../stack/service.ts';
+import { CONTROL_KEY, standInAt, type Service, type Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { tryFor } from '../stack/until.ts';
 import { environment } from './environment.ts';
@@ -26,7 +26,7 @@ export interface Command {
   env?: NodeJS.ProcessEnv;
 }
 
-class CommandService implements Followed {
+class CommandService implements Service {
   readonly url: string;
   survivor: string | undefined;
   partOf = false;
@@ -130,8 +130,8 @@ class CommandService implements Followed {
     return this.#output.since(Number(since));
   }
 
-  follow(onOutput: (piece: string) => void) {
-    return this.#output.follow(onOutput);
+  follow(onLine: (line: string) => void) {
+    return this.#output.follow(onLine);
   }
 
   /** Tells lives apart by what listens, where that can be known: a shell may start a program again and again. */
@@ -144,7 +144,7 @@ class CommandService implements Followed {
  * Anybody's pair as two processes, neither of them started. Each is told its port as PORT, and B where A is as
  * SERVICE_A_URL; those that know it by heart need not look.
  */
-export function commandStack(a: Command, b: Command): FollowedStack {
+export function commandStack(a: Command, b: Command): Stack {
   const portOf = ({ url }: Command) => new URL(url).port;
   const service = (name: string, of: Command, more: Record<string, string>) => {
     const own = { PORT: portOf(of), ...more };
@@ -185,7 +185,7 @@ export function commandStack(a: Command, b: Command): FollowedStack {
 }
 
 /** This repository's services as two plain processes on free ports, started. `env` is added to the caller's environment. */
-export async function startProcesses(env: NodeJS.ProcessEnv = {}): Promise<FollowedStack> {
+export async function startProcesses(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
   const own = { ...process.env, ...env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` };
   const command = async (name: string) => {
     const url = `http://127.0.0.1:${await freePort()}`;

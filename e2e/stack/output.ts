@@ -1,5 +1,17 @@
 const MAX_CHARS = 4 * 1024 * 1024;
 const MAX_LINE_CHARS = 16 * 1024;
+const MAX_REST_CHARS = 64 * 1024;
+
+/** Splits what it is given, piece by piece, into lines, none of which grows without bound; leaves out blank ones. */
+export function lineReader(onLine: (line: string) => void): (piece: string) => void {
+  let rest = '';
+  return (piece) => {
+    const lines = `${rest}${piece}`.split('\n');
+    rest = lines.pop()!;
+    if (rest.length > MAX_REST_CHARS) (lines.push(rest), (rest = ''));
+    for (const line of lines) if (line.trim()) onLine(line.replace(/\r$/, ''));
+  };
+}
 
 /** What a program wrote: the last 4 MiB of it, in lines that are each cut after 16 KiB. */
 export class Output {
@@ -19,14 +31,15 @@ export class Output {
     stream.on('close', () => rest && this.#keep(`${rest}\n`));
   }
 
-  /** Hands over what comes from now on, in whole lines. Returns how to end that. */
-  follow(onLines: (lines: string) => void) {
-    this.#followers.add(onLines);
-    return () => this.#followers.delete(onLines);
+  /** Hands over each line that comes from now on. Returns how to end that. */
+  follow(onLine: (line: string) => void): () => void {
+    const read = lineReader(onLine);
+    this.#followers.add(read);
+    return () => this.#followers.delete(read);
   }
 
   #keep(text: string) {
-    for (const onLines of this.#followers) onLines(text);
+    for (const read of this.#followers) read(text);
     let lines = 0;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++;
     this.#pieces.push({ text, lines });

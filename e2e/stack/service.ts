@@ -26,18 +26,14 @@ export interface Service {
    * a process the last 4 MiB, in lines that are cut after 16 KiB.
    */
   logs(since?: string): Promise<string[]>;
+  /** Hands over each line that it writes from now on, over all its lives. Returns how to end that. */
+  follow(onLine: (line: string) => void): () => void;
   /** A different text for each life of the process. */
   life(): Promise<string>;
   /** What a process that it left did after the stop, until it was killed: `still answered` or `still ran`. */
   survivor?: string | undefined;
   /** It is in the same process as the other. */
   partOf?: boolean;
-}
-
-/** A service whose output can be read as it comes. */
-export interface Followed extends Service {
-  /** Hands over its output from now on, piece by piece. Returns how to end that. */
-  follow(onOutput: (piece: string) => void): () => void;
 }
 
 /** Services A and B, started together, failing separately. `await using` takes it down at the end of a block. */
@@ -51,11 +47,6 @@ export interface Stack extends AsyncDisposable {
   replaceA(behaviour?: string): Promise<StandIn>;
   /** Removes whatever the stack was made of, in whatever state it is. */
   down(): Promise<void>;
-}
-
-export interface FollowedStack extends Stack {
-  a: Followed;
-  b: Followed;
 }
 
 export interface StandIn {

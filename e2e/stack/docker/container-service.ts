@@ -3,6 +3,7 @@ import { resourcesOf } from '../process/resources.ts';
 import type { Service } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { until } from '../until.ts';
+import { followLog } from './api.ts';
 import { addressesOf, docker, inspectContainer, namesOf, OPTIONS, publishedUrl, run } from './engine.ts';
 
 export class ContainerService implements Service {
@@ -97,6 +98,11 @@ export class ContainerService implements Service {
       .sort()
       .map((line) => line.slice(line.indexOf(' ') + 1))
       .filter(Boolean);
+  }
+
+  /** `idOf` names another container than its own, where one may be in its place. */
+  follow(onLine: (line: string) => void, idOf: () => string | Promise<string> = () => this.id()) {
+    return followLog(idOf, onLine);
   }
 
   async life() {
