@@ -10,18 +10,25 @@ const HEALTH_STARTING_MS = 100;
 const HEALTH_PATIENCE_MS = 1000;
 export const BOTH: Name[] = ['a', 'b'];
 
+/** What is known of one service. */
+interface Known extends Sight {
+  health: string;
+  /** The life in which it answered for its health. */
+  healthyLife: string;
+  /** Cut off, and not heard of since. */
+  isOut: boolean;
+}
+
+const UNSEEN: Sight = { state: 'stopped', life: '', url: '', isCutOff: false, fake: undefined, note: '' };
+const UNKNOWN: Known = { ...UNSEEN, health: 'not asked yet', healthyLife: '', isOut: false };
+
 /** What both services are doing, as their engine and their own answers for their health tell. */
 export class Watch {
   readonly #controls: Controls;
   readonly #changed: (at: number) => void;
   readonly #record: (event: Event) => void;
-  readonly #sights: Partial<Record<Name, Sight>> = {};
-  /** The life in which each service answered for its health. */
-  readonly #healthyLives: Record<Name, string> = { a: '', b: '' };
-  readonly #health: Record<Name, string> = { a: 'not asked yet', b: 'not asked yet' };
-  /** Cut off, and not heard of since. */
-  readonly #isOut: Record<Name, boolean> = { a: false, b: false };
-  #presentLook: Promise<void> | undefined;
+  readonly #known: Record<Name, Known> = { a: { ...UNKNOWN }, b: { ...UNKNOWN } };
+  #presentLook = Promise.resolve();
   #nextLook: Promise<void> | undefined;
   #end = () => {};
   #isClosed = false;
@@ -47,59 +54,55 @@ export class Watch {
 
   /** One look at a time, and one more for all that is reported during it. */
   look(at: number): Promise<void> {
-    this.#nextLook ??= this.#lookAfter(this.#presentLook, at);
-    return this.#nextLook;
+    return (this.#nextLook ??= this.#presentLook.then(() => this.#lookNow(at)));
   }
 
-  async #lookAfter(before: Promise<void> | undefined, at: number) {
-    await before;
-    this.#presentLook = this.#nextLook;
+  async #lookNow(at: number) {
+    this.#presentLook = this.#nextLook!;
     this.#nextLook = undefined;
     const sights = await this.#controls.look().catch(() => undefined); // the engine may not answer for a moment
     if (!sights || this.#isClosed) return;
-    const old = JSON.stringify(this.#sights);
-    Object.assign(this.#sights, sights);
-    for (const name of BOTH) this.#isOut[name] ||= sights[name].isCutOff;
-    if (JSON.stringify(this.#sights) !== old) this.#changed(at);
+    for (const name of BOTH) {
+      const { isOut } = this.#known[name];
+      this.#learn(name, { ...sights[name], isOut: isOut || sights[name].isCutOff }, at);
+    }
+  }
+
+  #learn(name: Name, news: Partial<Known>, at = Date.now()) {
+    const old = JSON.stringify(this.#known[name]);
+    Object.assign(this.#known[name], news);
+    if (JSON.stringify(this.#known[name]) !== old) this.#changed(at);
   }
 
   async #askHealth(name: Name) {
+    const known = this.#known[name];
     while (!this.#isClosed) {
-      const sight = this.#sights[name]!;
-      const answer = await get(`${sight.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
+      const asked = known.life;
+      const answer = await get(`${known.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
       const isAnswer = !(answer instanceof Error);
       const isUp = isAnswer && answer.status < 500;
       const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
-      const { life, state, isCutOff } = this.#sights[name]!;
-      const isOfThisLife = isUp && life === sight.life && state === 'running';
-      const isNews = isOfThisLife && (this.#healthyLives[name] !== life || this.#isOut[name] !== isCutOff);
-      const isNew = health !== this.#health[name] || isNews;
-      if (health !== this.#health[name]) this.#record({ event: 'health', at: Date.now(), service: name, health });
-      this.#health[name] = health;
-      if (isOfThisLife) {
-        this.#healthyLives[name] = life;
-        this.#isOut[name] = isCutOff;
-      }
-      if (isNew) this.#changed(Date.now());
-      const isWaitedFor = !isUp || this.state(name) === 'starting' || this.#isOut[name];
+      if (health !== known.health) this.#record({ event: 'health', at: Date.now(), service: name, health });
+      const isOfThisLife = isUp && known.life === asked && known.state === 'running';
+      this.#learn(name, { health, ...(isOfThisLife && { healthyLife: known.life, isOut: known.isCutOff }) });
+      const isWaitedFor = !isUp || this.state(name) === 'starting' || known.isOut;
       await sleep(isWaitedFor ? HEALTH_STARTING_MS : HEALTH_EVERY_MS, undefined, { ref: false });
     }
   }
 
   /** As it is seen from outside. */
   state(name: Name): ServiceView['state'] {
-    const { state, fake, life } = this.#sights[name]!;
+    const { state, fake, life, healthyLife } = this.#known[name];
     if (fake !== undefined) return 'replaced';
-    return state === 'running' && this.#healthyLives[name] !== life ? 'starting' : state;
+    return state === 'running' && healthyLife !== life ? 'starting' : state;
   }
 
   sight(name: Name): Sight & { health: string } {
-    return { ...this.#sights[name]!, health: this.#health[name] };
+    return this.#known[name];
   }
 
   isCutOff(name: Name): boolean {
-    const state = this.state(name);
-    return this.#isOut[name] && (state === 'running' || state === 'starting');
+    return this.#known[name].isOut && ['running', 'starting'].includes(this.state(name));
   }
 
   phase(name: Name): State {
