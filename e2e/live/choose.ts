@@ -1,12 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
 import { path, type PairOptions } from '../pairs/options.ts';
 import { Unusable } from '../stack/command.ts';
 import { stackOf } from '../pairs/choose.ts';
-import { dockerProblem, runDocker } from '../stack/docker/engine.ts';
-import { startContainers } from '../stack/docker/containers.ts';
-import { composeFileOf, removeLeftovers } from '../stack/docker/owner.ts';
-import { removeAtExit } from '../stack/process/at-exit.ts';
-import { freePort, isTaken } from '../stack/process/ports.ts';
+import { dockerProblem } from '../stack/docker/engine.ts';
+import { settledFile, startContainers } from '../stack/docker/containers.ts';
+import { removeLeftovers } from '../stack/docker/owner.ts';
+import { freePort } from '../stack/process/ports.ts';
 import { startProcesses } from '../pairs/commands.ts';
 import { quoted } from '../stack/shell.ts';
 import { containerControls, type ContainerStack } from './container-controls.ts';
@@ -37,10 +35,10 @@ async function othersPair(options: PairOptions): Promise<Controls> {
 async function ownPair(): Promise<Controls> {
   if (!dockerProblem()) {
     removeLeftovers();
-    const ports = { SERVICE_A_PORT: await portNear(8080), SERVICE_B_PORT: await portNear(8081) };
+    // The README's ports, so that its commands hold; others, when something has these already.
+    const ports = { SERVICE_A_PORT: `${await freePort(8080)}`, SERVICE_B_PORT: `${await freePort(8081)}` };
     const stack = await startContainers(ports);
-    const title = `this repository's pair, in containers`;
-    return containerControls(stack, title, await settledFile(stack.environment));
+    return containerControls(stack, `this repository's pair, in containers`, await settledFile(stack.environment));
   }
   const stack = await startProcesses();
   const starts = {
@@ -48,17 +46,4 @@ async function ownPair(): Promise<Controls> {
     b: `PORT=${new URL(stack.b.url).port} SERVICE_A_URL=${stack.a.url} npm run service-b`,
   };
   return processControls(stack, `this repository's pair, as processes`, starts);
-}
-
-/** The Compose file with all that its environment decides written out, so that commands on the pair need no variables. */
-async function settledFile(environment: NodeJS.ProcessEnv): Promise<string> {
-  const file = composeFileOf(environment.COMPOSE_PROJECT_NAME!);
-  removeAtExit(() => rmSync(file, { force: true }));
-  writeFileSync(file, await runDocker(['compose', 'config'], environment), { mode: 0o600, flag: 'wx' });
-  return file;
-}
-
-/** The port itself, so that the README's commands hold; another one, when something has it already. */
-async function portNear(port: number): Promise<string> {
-  return String((await isTaken(port)) ? await freePort() : port);
 }

@@ -1,18 +1,17 @@
 import { faultOf, type ContainerNames } from '../experiment/faults.ts';
 import type { Name } from '../experiment/history.ts';
-import { engineApi, followEvents } from '../stack/docker/api.ts';
-import { BASE_IMAGE, docker, namesOf } from '../stack/docker/engine.ts';
+import { engineApi, followChanges } from '../stack/docker/api.ts';
+import { BASE_IMAGE, listenersInside, namesOf } from '../stack/docker/engine.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { ownerOption } from '../stack/docker/owner.ts';
 import { paste, translation } from '../docs/shell.ts';
-import { listenersIn } from '../stack/process/listeners.ts';
 import type { Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { until } from '../stack/until.ts';
 import { behaviourIn, type Controls, type Sight } from './controls.ts';
 
 const LABEL = 'com.docker.compose';
-const EVENTS = ['start', 'die', 'pause', 'unpause', 'destroy', 'connect', 'disconnect'];
+const IN_FILE = 'docker compose -f docker-compose.yml'; // as the gallery types it where it merges another file into it
 
 export type ContainerStack = Stack & { a: ContainerService; b: ContainerService };
 
@@ -68,9 +67,6 @@ export async function containerControls(stack: ContainerStack, title: string, fi
 
   /** Names that the project's own name is part of are left out: nobody else can know them. */
   const isKnown = (alias: string) => !alias.startsWith(project) && !a.Id.startsWith(alias);
-  const networkOf = (name: string) => {
-    return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).filter(isKnown).map(quoted) };
-  };
   /** Compose runs it from A's own image and gives it A's names; a stranger's image may have no Node. */
   function standInOf([first]: ContainerNames['networks']): ContainerNames['standIn'] {
     const name = quoted(standIn);
@@ -81,21 +77,20 @@ export async function containerControls(stack: ContainerStack, title: string, fi
     return { name, run, image: BASE_IMAGE };
   }
   function command(fault: string, behaviour: string) {
-    const all = networks.map(networkOf);
+    const all = networks.map((name) => {
+      return { name: quoted(name), aliases: (aliases[name] ?? [names.a]).filter(isKnown).map(quoted) };
+    });
     const own = { compose, a: quoted(names.a), b: quoted(names.b), container: quoted(a.Name.slice(1)) };
     return faultOf(fault)?.containers?.({ ...own, networks: all, standIn: standInOf(all) }, behaviour);
   }
-  async function isFakeListening() {
-    const table = await docker(['exec', standIn, 'cat', '/proc/net/tcp']);
-    return listenersIn(table).some(({ port }) => port === stack.a.port);
-  }
+  const isFakeListening = async () => (await listenersInside(standIn)).some(({ port }) => port === stack.a.port);
 
   const controls: Controls = {
     stack,
     title,
     lacks: '',
     look,
-    watch: (onChange) => followEvents(EVENTS, onChange),
+    watch: followChanges,
     follow: (name, onLine) => stack[name].follow(onLine, () => ids[name]),
     command,
     async run(fault, behaviour) {
@@ -110,13 +105,8 @@ export async function containerControls(stack: ContainerStack, title: string, fi
   const { own, told } = translation(portA, portB, project);
   return {
     ...controls,
-    own: (commands) => own(commands).replaceAll(/docker compose( -f docker-compose.yml)?/g, compose),
-    told: (text) =>
-      told(
-        text
-          .replaceAll(`${compose} -f`, 'docker compose -f docker-compose.yml -f')
-          .replaceAll(compose, 'docker compose'),
-      ),
+    own: (commands) => own(commands).replaceAll(IN_FILE, 'docker compose').replaceAll('docker compose', compose),
+    told: (text) => told(text.replaceAll(`${compose} -f`, `${IN_FILE} -f`).replaceAll(compose, 'docker compose')),
     type,
   };
 }

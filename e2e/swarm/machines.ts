@@ -24,7 +24,7 @@ export interface Served {
 /** Somebody who follows the chapter, on machines, ports and image tags of their own. */
 export async function newMachines() {
   const own = randomBytes(4).toString('hex');
-  const ports = await Promise.all(NODES.map(freePort));
+  const ports = await Promise.all(NODES.map(() => freePort()));
   const env: NodeJS.ProcessEnv = { ...process.env, COMPOSE_PROJECT_NAME: `machines-${own}` };
   for (const [index, port] of ports.entries()) env[`NODE${index + 1}_PORT`] = String(port);
   const tags = ['service-a:1', 'service-a:2', 'service-a:3', 'service-a:bad', 'service-b:1', 'service-b:2'];

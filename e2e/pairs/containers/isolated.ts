@@ -6,10 +6,10 @@ import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { removeAtExit, runToEnd } from '../../stack/process/at-exit.ts';
-import { BASE_IMAGE, docker } from '../../stack/docker/engine.ts';
+import { BASE_IMAGE, docker, listenersInside } from '../../stack/docker/engine.ts';
 import { ContainerService } from '../../stack/docker/container-service.ts';
 import { tied } from '../../stack/process/enclosure.ts';
-import { listenerOn, listenersIn, TABLES } from '../../stack/process/listeners.ts';
+import { listenerOn } from '../../stack/process/listeners.ts';
 import { ownerOption } from '../../stack/docker/owner.ts';
 import { runProgram, variables } from '../../stack/docker/program.ts';
 import { STAND_IN } from '../../stack/paths.ts';
@@ -185,8 +185,7 @@ export async function isolatedStack(
     await create('service-a', a, images.a, { PORT: String(portA) });
     await create('service-b', b, images.b, { PORT: String(portB), SERVICE_A_URL: `http://service-a:${portA}` });
     const urls = await Promise.all(ports.map(async (port) => `http://${await docker(['port', gate, String(port)])}`));
-    const listeners = (port: number) => async () =>
-      listenerOn(port, listenersIn(await docker(['exec', net, 'cat', ...TABLES])));
+    const listeners = (port: number) => async () => listenerOn(port, await listenersInside(net));
     const serviceA = new IsolatedService(named('service-a'), urls[0]!, portA, listeners(portA));
     const serviceB = new IsolatedService(named('service-b'), urls[1]!, portB, listeners(portB));
     return {

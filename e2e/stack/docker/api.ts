@@ -5,15 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { lineReader } from '../output.ts';
 
+const CHANGES = ['start', 'die', 'pause', 'unpause', 'destroy', 'connect', 'disconnect'];
 const AGAIN_MS = 300;
 
 export const engineApi = async () => (await getContainerRuntimeClient()).container.dockerode;
 
-/** Calls back with the time, in milliseconds since 1970, of each such event of any container or network. Returns how to end that. */
-export function followEvents(events: string[], onEvent: (at: number) => void): () => void {
-  const read = lineReader((line) => onEvent(JSON.parse(line).timeNano / 1e6));
+/**
+ * Calls back with the time, in milliseconds since 1970, whenever any container starts, ends, freezes or is cut off from a
+ * network, and the other way round. Returns how to end that.
+ */
+export function followChanges(onChange: (at: number) => void): () => void {
+  const read = lineReader((line) => onChange(JSON.parse(line).timeNano / 1e6));
   return keepOpen(async () => {
-    const stream = await (await engineApi()).getEvents({ filters: { type: ['container', 'network'], event: events } });
+    const stream = await (await engineApi()).getEvents({ filters: { type: ['container', 'network'], event: CHANGES } });
     return (stream as Readable).setEncoding('utf8').on('data', read);
   });
 }

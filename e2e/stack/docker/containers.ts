@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { DockerComposeEnvironment } from 'testcontainers';
 import { removeAtExit, runToEnd, sleepSync } from '../process/at-exit.ts';
 import { ROOT, STAND_IN } from '../paths.ts';
-import { OWNER, OWNER_VARIABLE } from './owner.ts';
+import { composeFileOf, OWNER, OWNER_VARIABLE } from './owner.ts';
 import { CONTROL_KEY, standInAt, type Stack } from '../service.ts';
 import { quoted } from '../shell.ts';
 import { ContainerService } from './container-service.ts';
@@ -126,6 +127,17 @@ export async function startContainers(settings: Record<string, string> = {}, ...
   const stack = composeStack(project, [], compose, down); // from the repository's folder, Compose finds its file
   await Promise.all([stack.a.findUrl(), stack.b.findUrl()]);
   return { ...stack, environment };
+}
+
+/**
+ * The repository's Compose file with all that this environment of `startContainers` decides written out, so that commands on
+ * the pair need no variables. It is there while this process runs.
+ */
+export async function settledFile(environment: NodeJS.ProcessEnv): Promise<string> {
+  const file = composeFileOf(environment.COMPOSE_PROJECT_NAME!);
+  removeAtExit(() => rmSync(file, { force: true }));
+  writeFileSync(file, await runDocker(['compose', 'config'], environment), { mode: 0o600, flag: 'wx' });
+  return file;
 }
 
 /** A service of a Compose file, and the port that it listens on in its container. */

@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { getContainerRuntimeClient } from 'testcontainers';
 import { tied } from '../process/enclosure.ts';
+import { listenersIn, TABLES } from '../process/listeners.ts';
 import { ROOT } from '../paths.ts';
 
 export const BASE_IMAGE = 'node:26-trixie-slim';
@@ -28,6 +29,11 @@ export async function docker(args: string[], env: NodeJS.ProcessEnv = {}): Promi
 export async function runDocker(args: string[], env: NodeJS.ProcessEnv, timeout = OPTIONS.timeout): Promise<string> {
   const { stdout } = await run(...tied('docker', args), { ...OPTIONS, timeout, env });
   return stdout.trim();
+}
+
+/** What listens on which port in a container that runs. */
+export async function listenersInside(container: string) {
+  return listenersIn(await docker(['exec', container, 'sh', '-c', `cat ${TABLES.join(' ')} 2>/dev/null; true`]));
 }
 
 export async function publishedUrl(container: string, port: number): Promise<string> {

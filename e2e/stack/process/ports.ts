@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * A port that nothing listened on a moment ago, below those that systems give to outgoing connections: one of these may be
- * taken again before anybody listens on it.
+ * A port that nothing listened on a moment ago: the wanted one if it is such, or else one below those that systems give to
+ * outgoing connections, as one of these may be taken again before anybody listens on it.
  */
-export async function freePort(): Promise<number> {
-  const port = randomInt(20_000, 32_000);
+export async function freePort(wanted?: number): Promise<number> {
+  const port = wanted ?? randomInt(20_000, 32_000);
   return (await isTaken(port)) ? freePort() : port;
 }
 
