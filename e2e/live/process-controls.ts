@@ -22,7 +22,7 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
 
   const portOf = (name: Name) => new URL(stack[name].url).port;
   const listeners = (name: Name) => ownersOf(Number(portOf(name)));
-  const signalListeners = (name: Name, what: NodeJS.Signals) => listeners(name).forEach((pid) => signal(pid, what));
+  const send = (pids: number[], what: NodeJS.Signals) => pids.forEach((pid) => signal(pid, what));
 
   async function sight(name: Name): Promise<Sight> {
     const { pid, url } = stack[name];
@@ -42,17 +42,17 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
   /** Ends the service, and whatever else listens in its place. */
   async function end(name: Name, how: 'stop' | 'kill') {
     await stack[name][how]();
-    signalListeners(name, how === 'stop' ? 'SIGTERM' : 'SIGKILL');
+    send(listeners(name), how === 'stop' ? 'SIGTERM' : 'SIGKILL');
     await tryFor(END_MS, () => listeners(name).length === 0);
-    signalListeners(name, 'SIGKILL');
+    send(listeners(name), 'SIGKILL');
   }
 
   // These do what is typed, and know when it is done; what they do not know is run as it is typed.
   const acts: Record<string, (name: Name, behaviour: string) => Promise<unknown>> = {
     stop: (name) => end(name, 'stop'),
     kill: (name) => end(name, 'kill'),
-    pause: (name) => stack[name].pause().then(() => signalListeners(name, 'SIGSTOP')),
-    resume: (name) => stack[name].resume().then(() => signalListeners(name, 'SIGCONT')),
+    pause: (name) => stack[name].pause().then(() => send(others[name], 'SIGSTOP')),
+    resume: (name) => stack[name].resume().then(() => send(others[name], 'SIGCONT')),
     start: (name) => stack[name].start(),
     restart: (name) => end(name, 'stop').then(() => stack[name].start()),
     async replace(name, behaviour) {

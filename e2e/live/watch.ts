@@ -62,16 +62,14 @@ export class Watch {
     this.#nextLook = undefined;
     const sights = await this.#controls.look().catch(() => undefined); // the engine may not answer for a moment
     if (!sights || this.#isClosed) return;
-    for (const name of BOTH) {
-      const { isOut } = this.#known[name];
-      this.#learn(name, { ...sights[name], isOut: isOut || sights[name].isCutOff }, at);
-    }
+    const seen = (name: Name) => ({ ...sights[name], isOut: this.#known[name].isOut || sights[name].isCutOff });
+    this.#learn({ a: seen('a'), b: seen('b') }, at);
   }
 
-  #learn(name: Name, news: Partial<Known>, at = Date.now()) {
-    const old = JSON.stringify(this.#known[name]);
-    Object.assign(this.#known[name], news);
-    if (JSON.stringify(this.#known[name]) !== old) this.#changed(at);
+  #learn(news: { [name in Name]?: Partial<Known> }, at = Date.now()) {
+    const old = JSON.stringify(this.#known);
+    for (const name of BOTH) Object.assign(this.#known[name], news[name]);
+    if (JSON.stringify(this.#known) !== old) this.#changed(at);
   }
 
   async #askHealth(name: Name) {
@@ -84,7 +82,8 @@ export class Watch {
       const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
       if (health !== known.health) this.#record({ event: 'health', at: Date.now(), service: name, health });
       const isOfThisLife = isUp && known.life === asked && known.state === 'running';
-      this.#learn(name, { health, ...(isOfThisLife && { healthyLife: known.life, isOut: known.isCutOff }) });
+      const met = isOfThisLife && { healthyLife: known.life, isOut: known.isCutOff };
+      this.#learn({ [name]: { health, ...met } });
       const isWaitedFor = !isUp || this.state(name) === 'starting' || known.isOut;
       await sleep(isWaitedFor ? HEALTH_STARTING_MS : HEALTH_EVERY_MS, undefined, { ref: false });
     }
