@@ -10,6 +10,9 @@ const MAX_BODY_CHARS = 2000;
 const MAX_REASON_CHARS = 100;
 const LOOK_MS = 50; // a new rate is seen soon
 
+/** What a steady call sends. */
+export const STEADY = 'hello';
+
 interface Answer {
   status?: number;
   body?: string;
@@ -92,7 +95,7 @@ export class Caller {
       }
       due = Math.max(due, now - maxBehindMs);
       if (this.#waiting < maxWaiting) {
-        const call = this.#call('hello', due);
+        const call = this.#call(STEADY, due);
         waiting.add(call);
         void call.finally(() => waiting.delete(call));
       }

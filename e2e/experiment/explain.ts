@@ -1,10 +1,12 @@
-/** Says in words what came of a call. It needs no server, so that a page of recorded calls can explain them, too. */
+/** Says in words what came of a call, and why. */
 import type { Call } from './calls.ts';
 import type { Name, Phase } from './history.ts';
 import { OUTCOMES, REASONS } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
 
 const JUST_MS = 1000;
+const DRAIN_MS = 3000; // A stops listening at SIGTERM, and ends within two seconds
+const LAG_MS = 20; // what changes so shortly before the end of a call had no time to change its outcome
 
 /** The lines of each log about a call: those with its id, or those of its time where the service logs no ids. */
 export type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
@@ -17,10 +19,16 @@ export interface Explained {
 
 /** What is known of A around a call. */
 interface Seen {
-  /** Whether A was in one of these states during the call. */
+  /** Whether A was in one of these states during the call, early enough to matter. */
   was: (...states: State[]) => boolean;
-  /** Whether A ended less than a second before the call, during it, or less than a second after it. */
-  justEnded: boolean;
+  /** Whether A had ended less than a second before the call began, and was not back yet. */
+  hasJustEnded: boolean;
+  /** Whether A ended during the call, during it or less than a second after it, and less than three after it. */
+  endsDuring: boolean;
+  endsSoon: boolean;
+  isDraining: boolean;
+  /** Whether A has a line of the call. */
+  isReceived: boolean;
   /** The system's code of the error and B's reason, as B's own log line has them. */
   code: string;
   reason: string;
@@ -32,26 +40,46 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
   ['dns', ({ was }) => was('cut off'), () => 'It ran without a network, and so without a name.'],
   ['dns', ({ was }) => was('recreated'), () => 'Its old container was removed, and the new one was not there yet.'],
   ['dns', ({ was }) => was('stopped', 'stopping'), () => 'While it is stopped, its name has no address.'],
-  ['dns', ({ justEnded }) => justEnded, () => 'It was about to end, and its name was already gone.'],
+  ['dns', ({ endsSoon }) => endsSoon, () => 'It was about to end, and its name was already gone.'],
   ['dns', ({ was }) => was('starting'), () => 'It had only begun to start, and its name was not there yet.'],
   ['refused', ({ was }) => was('starting'), () => 'It had its address, and did not listen yet.'],
-  ['refused', ({ justEnded }) => justEnded, () => 'It no longer listened, and its address was still there.'],
+  ['refused', ({ was }) => was('replaced'), () => 'The fake had its address, and did not listen yet.'],
+  [
+    'refused',
+    ({ hasJustEnded }) => hasJustEnded,
+    () => 'Its address was still there, or there again, and nothing listened.',
+  ],
+  ['refused', ({ isDraining }) => isDraining, () => 'It was about to end and no longer listened.'],
   ['refused', ({ was }) => was('stopped'), () => 'Nothing listens at its address while it is stopped.'],
-  ['unreachable', ({ was, justEnded }) => was('stopped') || justEnded, () => 'Its address was gone.'],
+  [
+    'unreachable',
+    ({ was, hasJustEnded, endsDuring }) => was('stopped') || hasJustEnded || endsDuring,
+    () => 'Its address was gone.',
+  ],
   ['unreachable', ({ was }) => was('cut off'), () => 'No network led to it any more.'],
-  ['reset', ({ was, justEnded }) => justEnded && !was('replaced'), () => 'It ended, and its connections with it.'],
+  [
+    'reset',
+    ({ was, hasJustEnded, endsDuring }) => (hasJustEnded || endsDuring) && !was('replaced'),
+    () => 'It ended, and its connections with it.',
+  ],
   ['timeout', ({ was }) => was('paused'), () => 'While it is paused, connections to it are taken and never answered.'],
   [
     'timeout',
     ({ was }) => was('cut off'),
     () => 'B still had a connection to it, or its address, and nothing arrives there any more.',
   ],
-  ['timeout', ({ was, justEnded }) => justEnded && was('running'), () => 'It ended before it had answered.'],
   [
     'timeout',
-    ({ justEnded }) => justEnded,
-    () => 'Its name is removed a moment after its end; the call went to an address where no one was any more.',
+    ({ was, endsDuring, isReceived }) => endsDuring && was('running') && isReceived,
+    () => 'It ended before it had answered.',
   ],
+  ['timeout', ({ was, endsDuring }) => endsDuring && was('running'), () => 'It ended meanwhile.'],
+  [
+    'timeout',
+    ({ hasJustEnded }) => hasJustEnded,
+    () => 'The call went to an address where no one took it: the old one, or one that is only about to be used.',
+  ],
+  ['timeout', ({ was }) => was('starting'), () => 'The call went to an address where no one took it yet.'],
   ['bad_status', ({ code }) => /^HTTP_\d+$/.test(code), ({ code }) => `The answer had the status ${code.slice(5)}.`],
   ['bad_body', ({ code }) => code.startsWith('HPE_'), () => 'The answer was not valid HTTP.'],
   [
@@ -68,12 +96,17 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
 export function explain(call: Call, { phases, fake }: { phases: Phase[]; fake?: string }, found: Found): Explained {
   const { at, ms, outcome, body = '' } = call;
   const during = phases.filter(({ from, to }) => from <= at + ms && to > at);
+  const early = during.filter(({ from }) => from <= Math.max(at, at + ms - LAG_MS));
+  const ends = phases.filter(isEnd).map(({ from }) => from);
+  const now = phases.findLast(({ from }) => from <= at);
+  const endsWithin = (from: number, to: number) => ends.some((end) => end > from && end <= to);
   const seen: Seen = {
-    was: (...states) => during.some(({ state }) => states.includes(state)),
-    justEnded: phases.some(({ state, from }) => {
-      const isEnd = state === 'stopped' || state === 'stopping' || state === 'recreated';
-      return isEnd && from > at - JUST_MS && from < at + ms + JUST_MS;
-    }),
+    was: (...states) => early.some(({ state }) => states.includes(state)),
+    hasJustEnded: endsWithin(at - JUST_MS, at) && now?.state !== 'running' && now?.state !== 'starting',
+    endsDuring: endsWithin(at, at + ms),
+    endsSoon: endsWithin(at, at + ms + JUST_MS),
+    isDraining: endsWithin(at, at + ms + DRAIN_MS),
+    isReceived: found.a.by === 'id' && found.a.lines.length > 0,
     ...saidByB(found.b),
   };
   const isOfFake = during.length > 0 && during.every(({ state }) => state === 'replaced');
@@ -100,11 +133,19 @@ export function explain(call: Call, { phases, fake }: { phases: Phase[]; fake?: 
   };
 }
 
+/** Whether A ends with the beginning of a phase: a restart may be seen only as the start after it. */
+const isEnd = ({ state }: Phase, index: number, phases: Phase[]) =>
+  ['stopping', 'stopped', 'recreated'].includes(state) ||
+  (state === 'starting' && phases[index - 1]?.state === 'running');
+
 function stateIn(during: Phase[], outcome: string, fake: string | undefined): string {
   const all = during.map(({ is }) => is);
-  if (all.length === 0 || (outcome === '200' && during.every(({ state }) => state === 'running'))) return '';
+  // An A that answers is not what its engine last said of it, and one that runs does not refuse.
+  const isKnown = outcome === '200' ? during[0]?.state === 'replaced' : during[0]?.state !== 'running';
+  if (all.length === 0 || (all.length === 1 && !isKnown)) return '';
   const then = all.length === 1 ? `A was ${all[0]} then.` : `A was ${all.join(', then ')} during the call.`;
-  return fake && during.some(({ state }) => state === 'replaced') ? `${then} The fake ${fake}.` : then;
+  const isAnswered = !['dns', 'refused', 'unreachable'].includes(outcome);
+  return fake && isAnswered && during.some(({ state }) => state === 'replaced') ? `${then} The fake ${fake}.` : then;
 }
 
 /** The code and the reason in B's line of the call, where it is JSON and has them. */

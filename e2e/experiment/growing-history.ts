@@ -5,7 +5,7 @@ import { LogLines } from './log-lines.ts';
 const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
 const MAX_OTHERS = 2000; // of states, of answers for health, of commands: the oldest go first
 
-/** A history that grows without end, of which the last part is kept: so many calls, and some 16 MB of each log. */
+/** A history that grows without end. It keeps the last `mostCalls` calls or a few more, and about 16 MB of each log. */
 export class GrowingHistory {
   readonly calls: Call[] = [];
   /** How many calls have ended, kept or not. */
@@ -17,13 +17,13 @@ export class GrowingHistory {
   readonly #mostCalls: number;
   #chars = 0;
 
-  /** `prefix` is what the ids of the requests begin with. */
+  /** The ids of the requests begin with `prefix`. */
   constructor(prefix: string, mostCalls: number) {
     this.#mostCalls = mostCalls;
     this.logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
   }
 
-  /** A command is added when it begins, by `begin`, and not when it has ended. */
+  /** Adds anything but a command, which `begin` adds before it has ended. */
   add(event: Event) {
     if (event.event === 'call') this.#addCall(event);
     if (event.event === 'log') this.logs[event.service].add(event.line);
@@ -44,7 +44,7 @@ export class GrowingHistory {
     this.#chars -= dropped.reduce((sum, old) => sum + charsOf(old), 0);
   }
 
-  /** The calls that have ended since so many had, or all that are kept where some of those are not. */
+  /** The calls that have ended since `ended` had ended; all that are kept where some of those are gone. */
   since(ended: number): { calls: readonly Call[]; isAll: boolean } {
     const added = this.ended - ended;
     const isAll = !(ended > 0 && added >= 0 && added <= this.calls.length);
@@ -55,7 +55,7 @@ export class GrowingHistory {
     return this.calls.findLast((call) => call.n === n);
   }
 
-  /** All that is kept, in the order of the times. */
+  /** Everything that is kept, in the order of its time. */
   events(): Event[] {
     const commands = this.commands.flatMap(({ ms, ...command }): Event[] =>
       ms === undefined ? [] : [{ event: 'fault', ms, ...command }],

@@ -1,5 +1,6 @@
 /** A history as a file, in the format that history.ts describes. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { Unusable } from '../stack/command.ts';
 import type { Event } from './history.ts';
 
 const HEAD = JSON.stringify({ history: 1 });
@@ -44,6 +45,18 @@ export class HistoryFile {
 
   close() {
     closeSync(this.#file);
+  }
+}
+
+/** A file that was not there before; `option` is what named it. Throws an `Unusable` when it cannot be made. */
+export function newHistoryFile(file: string, option: string): HistoryFile {
+  try {
+    return new HistoryFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') throw new Unusable(`${file} cannot be written (${code}); give another place (${option}).`);
+    const what = lstatSync(file).isDirectory() ? 'directory' : 'file';
+    throw new Unusable(`There is a ${what} ${file} already; give another name (${option}).`);
   }
 }
 

@@ -24,7 +24,7 @@ export class LogLines {
 
   /** `prefix` is what the ids of the requests begin with; a number follows. */
   constructor(prefix: string) {
-    this.#ids = new RegExp(`${prefix}\\d+`, 'g');
+    this.#ids = new RegExp(`${prefix}\\d+(?!-)`, 'g');
   }
 
   add(line: string) {

@@ -4,12 +4,14 @@ import { faultOf } from '../experiment/faults.ts';
 import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import type { Experiment } from './experiment.ts';
-import type { Played, Question } from './protocol.ts';
+import { tryFor } from '../stack/until.ts';
+import { Refused, type Played, type Question } from './protocol.ts';
 import type { Stage } from './tour.ts';
 
 const MEANWHILE_PER_SECOND = 20;
 const HEALTH_PER_SECOND = 20;
 const RECOVERY_MS = 20_000;
+const SEEN_MS = 3000; // what the page may take to see that both run
 
 interface Turn {
   act: Act;
@@ -19,7 +21,7 @@ interface Turn {
   isLast: boolean;
 }
 
-/** The gallery's acts, as far as they can be played on the pair of the experiment. */
+/** Plays the gallery's acts on the pair of the experiment, as far as that pair allows it. */
 export class Acting implements Stage {
   readonly #experiment: Experiment;
   readonly #turns: Turn[];
@@ -58,10 +60,13 @@ export class Acting implements Stage {
   async play(index: number): Promise<Played> {
     const turn = this.#turns[index]!;
     const { act, call, isFirst, isLast } = turn;
-    if (isFirst && !this.#experiment.controls.type) await this.restore(); // the gallery's acts build on each other
+    // The gallery's acts build on each other; what others did to the pair since the last one is undone.
+    const { type } = this.#experiment.controls;
+    const isReady = !isFirst || (type && (await tryFor(SEEN_MS, () => this.#experiment.isRunning())));
+    if (!isReady) await this.restore();
     this.#experiment.caller.isResting = true;
     this.#present = act;
-    if (isFirst) await this.#do(act.prepares ?? []);
+    if (isFirst) await this.#break(act.prepares ?? []);
     const made = call ? await this.#one(turn, call) : await this.#meanwhile(act);
     if (isLast) await this.#fix(act);
     return made;
@@ -69,8 +74,8 @@ export class Acting implements Stage {
 
   async #one({ act, isFirst }: Turn, call: Expectation): Promise<Played> {
     if (isFirst) await this.#experiment.caller.send('before'); // B has a connection to A, as after any other call
-    if (isFirst) await this.#do(act.breaks, act.fault);
-    if (call.breaks) await this.#do(call.breaks);
+    if (isFirst) await this.#break(act.breaks, act.fault);
+    if (call.breaks) await this.#break(call.breaks);
     using health = this.#askHealth();
     const made = await this.#experiment.caller.send(call.msg);
     return { calls: [made], delayMs: this.#delay(await health.stop()) };
@@ -83,7 +88,7 @@ export class Acting implements Stage {
       made.push(this.#experiment.caller.send('meanwhile'));
       return made.at(-1)!;
     });
-    await this.#do(act.breaks, act.fault);
+    await this.#break(act.breaks, act.fault);
     await steady.stop();
     return { calls: await Promise.all(made), delayMs: this.#delay(await health.stop()) };
   }
@@ -119,20 +124,26 @@ export class Acting implements Stage {
     while (!experiment.isRunning() && performance.now() < end) await sleep(50);
   }
 
-  /** By the gallery's own commands where this is its pair; else by faults, and by calls in the place of curl's. */
+  /** Rejects with a `Refused` when it could not be done: then there is nothing to predict. */
+  async #break(commands: string[], fault?: string) {
+    const problem = await this.#do(commands, fault);
+    if (problem) throw new Refused(`A could not be broken, so run the question again: ${problem}`);
+  }
+
+  /** Types the gallery's own commands where this is its pair; causes faults and makes curl's calls on any other. */
   async #do(commands: string[], fault?: string) {
     if (this.#experiment.controls.type) return this.#type(commands.join('\n'));
     for (const command of commands) {
       const [, msg] = /^curl .*msg=(\w+)/.exec(command) ?? [];
       if (msg) await this.#experiment.caller.send(msg);
     }
-    if (fault) await this.#experiment.force(fault);
+    return fault && this.#experiment.force(fault);
   }
 
   async #type(commands: string) {
     if (!commands) return;
     const { type, own } = this.#experiment.controls;
     const shown = own!(commands);
-    await this.#experiment.run(shown, () => type!(shown));
+    return this.#experiment.run(shown, () => type!(shown));
   }
 }

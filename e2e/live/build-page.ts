@@ -10,7 +10,11 @@ const PAGE = 'e2e/live/page/page.ts';
 
 const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8').replaceAll('\r\n', '\n'); // as a browser hashes it
 
-export const pageHtml = () => read('e2e/live/page/page.html');
+/** The page for the server. What it loads, it loads at once, and not one module after the other. */
+export function pageHtml(): string {
+  const links = [...modules().keys()].map((file) => `<link rel="modulepreload" href="/${file}" />`);
+  return read('e2e/live/page/page.html').replace('<!-- loaded -->', links.join(''));
+}
 
 /** What the page loads: its path, its media type as Koa has it, and its text. */
 export function pageFiles(): { path: string; type: string; text: string }[] {
@@ -33,14 +37,14 @@ function modules(file = PAGE, found = new Map<string, string>()) {
 
 const FROM = /\bfrom '(\.[^']+)'/g;
 
-/** The page in one file, with a recording in the place of a server. Its modules are data: URLs, which an import map names. */
+/** The page as one file, in which a recording replaces the server. An import map names its modules, which are data: URLs. */
 export function recordedPage(recording: Recording): string {
   const imports = [...modules()].map(([file, text]) => {
     const named = text.replace(FROM, (_, path) => `from '${posix.join(posix.dirname(file), path)}'`);
     return [file, `data:text/javascript;base64,${Buffer.from(named).toString('base64')}`];
   });
   const [css, icon] = pageFiles().map(({ text }) => text);
-  const policy = `default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:`;
+  const policy = `default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'`;
   const json = (value: unknown) => JSON.stringify(value).replaceAll('<', String.raw`\u003c`);
   const head = [
     `<meta http-equiv="Content-Security-Policy" content="${policy}" />`,
@@ -50,5 +54,5 @@ export function recordedPage(recording: Recording): string {
     `<script type="importmap">${json({ imports: Object.fromEntries(imports) })}</script>`,
     `<script type="module">import '${PAGE}';</script>`,
   ].join('\n');
-  return pageHtml().replace(/<!-- loads -->[^]*<!-- loaded -->/, () => head);
+  return read('e2e/live/page/page.html').replace(/<!-- loads -->[^]*<!-- loaded -->/, () => head);
 }

@@ -11,9 +11,13 @@ import { containerControls, type ContainerStack } from './container-controls.ts'
 import type { Controls } from './controls.ts';
 import { processControls } from './process-controls.ts';
 
+const PARTS = ['a-dir', 'b-dir', 'a-url', 'b-url'] as const;
+
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
 export async function choosePair(options: PairOptions): Promise<{ controls: Controls; isOwn: boolean }> {
   const isOwn = !options.compose && !options.a && !options.b;
+  const alone = PARTS.find((option) => options[option] !== undefined);
+  if (isOwn && alone) throw new Unusable(`--${alone} needs a pair: give --compose, or --a and --b, too.`);
   return { controls: isOwn ? await ownPair() : await othersPair(options), isOwn };
 }
 
@@ -37,7 +41,10 @@ async function ownPair(): Promise<Controls> {
     removeLeftovers();
     // The README's ports, so that its commands hold; others, when something has these already.
     const ports = { SERVICE_A_PORT: `${await freePort(8080)}`, SERVICE_B_PORT: `${await freePort(8081)}` };
-    const stack = await startContainers(ports);
+    const stack = await startContainers(ports).catch((error: Error) => {
+      const last = error.message.trim().split('\n').at(-1);
+      throw new Unusable(`The pair could not be started, so try again: ${last}`);
+    });
     return containerControls(stack, `this repository's pair, in containers`, await settledFile(stack.environment));
   }
   const stack = await startProcesses();

@@ -29,7 +29,7 @@ interface Settings {
   callsPerSecond: number;
 }
 
-/** A pair under steady calls, that can be broken: what is done to it, and a history of what came of it. */
+/** Calls a pair steadily, causes faults on it, and keeps the history of both. */
 export class Experiment {
   readonly settings: Settings;
   readonly controls: Controls;
@@ -56,6 +56,7 @@ export class Experiment {
       ended: (call) => this.#record({ event: 'call', ...call }),
       ...{ prefix, maxWaiting: MAX_WAITING, maxBehindMs: MAX_BEHIND_MS },
     });
+    this.caller.isResting = true; // until it is known what both services are doing
     this.#watch = new Watch(
       controls,
       (at) => this.#change(at),
@@ -70,6 +71,7 @@ export class Experiment {
       experiment.#ends.push(controls.follow(service, keep));
     }
     await experiment.#watch.begin();
+    experiment.caller.isResting = false;
     return experiment;
   }
 
@@ -88,8 +90,10 @@ export class Experiment {
   #service(name: Name): ServiceView & { isCutOff: boolean } {
     const { url, note, isCutOff, health, fake } = this.#watch.sight(name);
     const state = this.#starting === name ? 'starting' : this.#watch.state(name);
-    const said = this.#watch.isCutOff(name) ? 'cut off from the network' : state === 'replaced' ? fakeDoes(fake) : note;
-    return { state, note: said, port: new URL(url).port || '80', health, isCutOff };
+    const notes: Partial<Record<string, string>> = { starting: '', replaced: fakeDoes(fake) };
+    const said = this.#watch.isCutOff(name) ? 'cut off from the network' : (notes[state] ?? note);
+    const port = new URL(url).port || '80';
+    return { state, note: said, port, health: state === 'replaced' ? 'of the fake not asked' : health, isCutOff };
   }
 
   #change(at: number) {
@@ -141,14 +145,14 @@ export class Experiment {
   async force(id: string, behaviour = '') {
     const { target, during } = faultOf(id)!;
     const work = () => this.controls.run(id, behaviour);
-    await this.run(this.controls.command(id, behaviour)!, work, during === 'starting' ? target : undefined);
+    return this.run(this.controls.command(id, behaviour)!, work, during === 'starting' ? target : undefined);
   }
 
   /**
-   * Does something to the pair, which may be to start one of the two, and writes it down. What fails is written down too,
-   * and not thrown.
+   * Does something to the pair, which may be to start one of the two, and writes it down. What fails is not thrown, but
+   * written down too: resolves to a line that says what went wrong, if anything did.
    */
-  async run(command: string, work: () => Promise<unknown>, starting?: Name) {
+  async run(command: string, work: () => Promise<unknown>, starting?: Name): Promise<string | undefined> {
     if (this.#busy) throw new Refused(`Wait for the end of: ${this.#busy}`);
     this.#busy = command;
     this.#starting = starting;
@@ -167,6 +171,7 @@ export class Experiment {
     await this.#watch.look(Date.now());
     this.#starting = undefined;
     this.#change(Date.now());
+    return entry.problem;
   }
 
   /** Whether A and B are running, as far as the page can see. */
@@ -219,7 +224,7 @@ export class Experiment {
     const port = this.#service('b').port;
     return {
       ...{ n, id, at, ms, outcome },
-      command: `curl -i -G -H 'x-request-id: ${id}' --data-urlencode ${quoted(`msg=${msg}`)} localhost:${port}/call-echo`,
+      command: `curl -i -G -H 'x-request-id: ${id}-again' --data-urlencode ${quoted(`msg=${msg}`)} localhost:${port}/call-echo`,
       answer: status === undefined ? `No answer after ${ms} ms: ${error}` : `${status} after ${ms} ms`,
       body,
       ...explain(call, { phases, fake: fakeDoes(fake, msg) }, logs),

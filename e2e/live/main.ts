@@ -1,14 +1,10 @@
 /** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { HistoryFile } from '../experiment/history-file.ts';
+import { rmSync } from 'node:fs';
+import { newHistoryFile } from '../experiment/history-file.ts';
 import { numberIn, PAIR, path, withValues } from '../pairs/options.ts';
 import { command, Unusable, type readOptions } from '../stack/command.ts';
-import { removeAtExit } from '../stack/process/at-exit.ts';
+import { openLink } from '../stack/process/open-link.ts';
 import { isTaken } from '../stack/process/ports.ts';
 import { Acting } from './acting.ts';
 import { choosePair } from './choose.ts';
@@ -35,7 +31,6 @@ Ctrl-C ends the page and the pair, and leaves nothing.
 `;
 const DEADLINE_MS = 1000; // B's own, in this repository
 const CALLS_PER_SECOND = 10;
-const OPEN_MS = 30_000; // what a browser has to start
 const OPTIONS = {
   ...PAIR,
   port: { type: 'string', default: '8090' },
@@ -51,33 +46,6 @@ process.env.COMPOSE_PROJECT_NAME ||= 'live';
 const isHostName = (text: string) =>
   /^[\w.-]+$/.test(text) && URL.parse(`http://${text}`)?.hostname === text.toLowerCase();
 
-/** By a file that leads to the link, for its owner alone: how a browser was started is no secret on a machine. */
-function open(link: string) {
-  const folder = mkdtempSync(join(homedir(), 'two-services-live-')); // some browsers see nothing outside
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  removeAtExit(remove);
-  setTimeout(remove, OPEN_MS).unref();
-  const file = join(folder, 'open.html');
-  writeFileSync(file, `<!doctype html><meta http-equiv="refresh" content="0; url=${link}">`, { mode: 0o600 });
-  const [command, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start'] }[process.platform as string] ?? [
-    'xdg-open',
-  ];
-  const browser = spawn(command!, [...args, pathToFileURL(file).href], { stdio: 'ignore', detached: true });
-  browser.once('error', () => console.error(`There is no ${command} to open a browser with; open the link yourself.`));
-  browser.unref();
-}
-
-function newHistory(file: string): HistoryFile {
-  try {
-    return new HistoryFile(file);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') throw new Unusable(`${file} cannot be written (${code}); give another place (--record).`);
-    const what = lstatSync(file).isDirectory() ? 'directory' : 'file';
-    throw new Unusable(`There is a ${what} ${file} already; give another name (--record).`);
-  }
-}
-
 async function main(options: Options) {
   const port = Number(options.port);
   if (!/^\d{1,5}$/.test(options.port) || port < 1 || port > 65535) {
@@ -92,9 +60,9 @@ async function main(options: Options) {
     );
 
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
-  const seconds = numberIn(options, 'timeout', 60);
+  numberIn(options, 'timeout', 60);
   const file = options.record === undefined ? undefined : path(options.record);
-  const history = file === undefined ? undefined : newHistory(file);
+  const history = file === undefined ? undefined : newHistoryFile(file, '--record');
   process.stderr.write('Starting the pair…\n');
   const { controls, isOwn } = await choosePair(options).catch((error) => {
     if (file !== undefined) rmSync(file);
@@ -102,7 +70,7 @@ async function main(options: Options) {
   });
   const experiment = await Experiment.begin(controls, {
     isOwn,
-    deadlineMs: isOwn ? DEADLINE_MS : seconds * 1000,
+    deadlineMs: isOwn ? DEADLINE_MS : 0,
     callsPerSecond: CALLS_PER_SECOND,
     record: history && ((event) => history.add(event)),
   });
@@ -119,7 +87,7 @@ async function main(options: Options) {
   const link = new URL(`/?token=${token}`, `http://localhost:${port}`).href;
   console.log(`Open ${link}`);
   if (host) console.log(`Behind a proxy: https://${host}/?token=${token}`);
-  if (options.open) open(link);
+  if (options.open) openLink(link);
 }
 
 // What a signal leads to stands in e2e/stack/process/at-exit.ts: all that was started is removed.

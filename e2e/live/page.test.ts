@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import * as prettier from 'prettier';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { readHistory } from '../experiment/history-file.ts';
+import { callsOf, commandsOf } from '../experiment/history.ts';
 import { acts } from '../gallery/acts.ts';
 import { docker } from '../stack/docker/engine.ts';
 import { OUTCOME_NAMES, OUTCOMES } from '../picture/outcomes.ts';
@@ -282,9 +284,9 @@ describeInBrowser('The live page', function () {
     it('keeps exactly what it shows', async () => {
       const [shown, kept] = await page.evaluate(async (module) => {
         const { keptTimeline } = await import(module);
-        await new Promise(requestAnimationFrame); // the chart has asked for this frame before, and has drawn it
+        const kept = keptTimeline();
         const chart = document.querySelector('#chart svg')!;
-        return [[...chart.childNodes].map((node) => new XMLSerializer().serializeToString(node)), keptTimeline()];
+        return [[...chart.childNodes].map((node) => new XMLSerializer().serializeToString(node)), kept];
       }, '/e2e/live/page/chart.ts');
       expect(shown).to.have.length.above(10);
       expect(kept).to.include(shown.join('\n').replaceAll(' xmlns="http://www.w3.org/2000/svg"', ''));
@@ -493,6 +495,7 @@ describeInBrowser('The live page', function () {
     });
 
     it('keeps what a hostile pair writes as text, too', async () => {
+      await send('hostile');
       const transcript = await (await fetch(live.at('/transcript.md'))).text();
       expect(transcript).to.include("<script>document.title = 'owned'</script>");
       expect(nodesOf(await markdown(transcript)).filter(({ type }) => /html|image|link/i.test(type))).to.deep.equal([]);
@@ -576,7 +579,7 @@ describeInBrowser('The live page', function () {
       }
     });
 
-    it('keeps the timeline as SVG and PNG, and a transcript', async () => {
+    it('keeps the timeline as SVG and PNG, a transcript, and the whole history', async () => {
       const kept = async (button: string) => {
         const [download] = await Promise.all([page.waitForEvent('download'), press(button)]);
         return readFileSync(await download.path());
@@ -590,7 +593,15 @@ describeInBrowser('The live page', function () {
       expect(png.subarray(1, 4).toString()).to.equal('PNG');
       expect(png.length).to.be.above(10_000);
       const markdown = (await kept('Transcript')).toString();
-      expect(markdown).to.include(`$ ${commands}`).and.to.include('503 dns').and.to.include('"echo":"follow me"');
+      expect(markdown)
+        .to.include(commands)
+        .and.to.include('503 dns')
+        .and.to.match(/\*\*A stopped: call \d+/);
+      const [download] = await Promise.all([page.waitForEvent('download'), press('Whole history')]);
+      const history = readHistory(await download.path());
+      expect(callsOf(history).some(({ msg }) => msg === 'follow me')).to.equal(true);
+      expect(commandsOf(history).map(({ command }) => command)).to.include(commands);
+      expect(history.filter(({ event }) => event === 'log')).to.not.be.empty;
     });
 
     it('takes a person through all acts of the gallery, and says whether they were right', async function () {
@@ -654,13 +665,6 @@ describeInBrowser('The live page', function () {
       expect(wrong).to.deep.equal([]);
       await press('Leave the tour');
       await untilState('A', 'running');
-    });
-
-    it('fits a phone', async () => {
-      await page.setViewportSize({ width: 360, height: 740 });
-      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-      expect(widths[0]).to.equal(widths[1]);
-      expect(complaints).to.deep.equal([]);
     });
 
     it('leaves nothing at Ctrl-C, also in the middle of an action', async () => {

@@ -69,7 +69,9 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
   const kill = (signal: string, name: Name) =>
     `kill -${signal} ${others[name].join(' ') || `-${groups[name] ?? 'PID'}`}`;
   const command = (fault: string, behaviour: string) =>
-    faultOf(fault)?.processes?.({ kill, start: starts, port: portOf('a') }, behaviour);
+    faultOf(fault)
+      ?.processes?.({ kill, start: starts, port: portOf('a') }, behaviour)
+      .replace(/^kill -\w+ -PID; /, ''); // nothing is running, so nothing has to end first
 
   return {
     stack,

@@ -1,4 +1,4 @@
-/** What the server and the page say to each other: the types, and the few numbers and functions that both need. */
+/** What the server and the page tell each other: the types, and the few numbers and functions that both need. */
 
 import type { Explained } from '../experiment/explain.ts';
 import type { Seen } from '../experiment/faults.ts';
@@ -12,7 +12,7 @@ export class Refused extends Error {}
 /** One service as the page shows it. */
 export interface ServiceView {
   state: Seen['state'];
-  /** What else is to be said of it, such as its exit code; often empty. */
+  /** Something more about it, such as its exit code; often empty. */
   note: string;
   port: string;
   /** Its own answer to `/health` a moment ago. */
@@ -24,7 +24,7 @@ export interface FaultView {
   id: string;
   label: string;
   target: Name;
-  /** What it runs at present, fit to be typed. */
+  /** What it runs now, ready to be pasted. */
   command: string;
   isPossible: boolean;
   isStart: boolean;
@@ -54,7 +54,7 @@ export interface Question {
   /** Why B answers with one of `outcomes`, in a sentence; empty for a pair that the gallery is not about. */
   why: string;
   outcomes: string[];
-  /** Whether one call is asked about, and not those that are made while A restarts. */
+  /** Whether the question is about one call, and not about the calls that are made while A restarts. */
   isOne: boolean;
 }
 
@@ -93,6 +93,7 @@ export interface View {
   /** What this kind of pair cannot do, in a sentence; often empty. */
   lacks: string;
   isOwn: boolean;
+  /** B's; 0 where it is not known. */
   deadlineMs: number;
   services: Record<Name, ServiceView>;
   faults: FaultView[];
@@ -130,7 +131,7 @@ export const dotOf = ({ n, at, ms, outcome }: Pick<CallView, 'n' | 'at' | 'ms' |
   return [n, at, ms, OUTCOME_NAMES.indexOf(outcome)];
 };
 
-/** One call with all that is known of it. */
+/** One call and everything that is known about it. */
 export interface CallView extends Explained {
   n: number;
   id: string;
@@ -153,7 +154,7 @@ export interface Recording {
   calls: CallView[];
   acts: number;
   questions: Question[];
-  /** Of each question: its time, in milliseconds since 1970, and what came of it. */
+  /** For each question, when it was played, in milliseconds since 1970, and what came of it. */
   plays: (Played & { from: number; to: number })[];
 }
 

@@ -55,6 +55,17 @@ describe('The server of the live page', function () {
   }
   const own = () => ({ Origin: `http://localhost:${live.port}`, Host: `localhost:${live.port}`, 'X-Token': token });
 
+  it('allows the page its own scripts and no others, and no other hosts', async () => {
+    const policy = (await fetch(live.link)).headers.get('content-security-policy')!;
+    const rules = Object.fromEntries(policy.split('; ').map((rule) => [rule.split(' ')[0], rule]));
+    expect(rules['default-src']).to.equal("default-src 'none'");
+    expect(rules['script-src']).to.match(/^script-src 'self' 'sha256-[\w+/=]+'$/);
+    expect(rules['connect-src']).to.equal("connect-src 'self'");
+    expect(rules['require-trusted-types-for']).to.equal("require-trusted-types-for 'script'");
+    for (const name of ['base-uri', 'form-action', 'frame-ancestors', 'trusted-types'])
+      expect(rules[name]).to.equal(`${name} 'none'`);
+  });
+
   it('answers to its own Host alone', async () => {
     for (const host of ['localhost', '127.0.0.1'])
       expect(await ask('GET', `/?token=${token}`, { Host: `${host}:${live.port}` })).to.equal(200);
@@ -236,6 +247,7 @@ describe('The server of the live page', function () {
         ['--allow-host', 'https://lab.example.org/'],
         "--allow-host is https://lab.example.org/; it must be a host's name alone, as in --allow-host pages.example.org.",
       ],
+      [['--a-url', 'http://127.0.0.1:1'], '--a-url needs a pair: give --compose, or --a and --b, too.'],
       [['--prot', '1'], "Unknown option '--prot'; see --help."],
       [['--timeout', 'soon'], '--timeout is soon; it must be more than 0 and at most 60.'],
       [['--port', '--open'], "Option '--port' argument is ambiguous; see --help."],

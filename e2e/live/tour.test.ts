@@ -58,8 +58,11 @@ describe('The tour', () => {
     ]);
     expect(stage.done).to.deep.equal(['restore', 'play 0', 'play 1']);
     expect(changes).to.be.above(6);
+    await tour.step('start');
+    expect(tour.view()).to.include({ at: 0 }).and.to.have.property('verdicts').that.is.empty;
     await tour.step('leave');
     expect(tour.view().at).to.equal(-1);
+    expect(stage.done.slice(3)).to.deep.equal(['restore', 'restore']);
   });
 
   it('refuses, in a sentence, what cannot be done now', async () => {
@@ -111,11 +114,18 @@ describe('A prediction', () => {
     });
   }
 
+  it('of the wait that was measured is right, too, on a busy machine', () => {
+    const played = { calls: [call(1, 'dns', 510)], delayMs: 20 };
+    expect(verdictOf(question('is stopped'), played, { ...predicted, wait: 'after a wait' }).isRight).to.equal(true);
+  });
+
   it('is answered by what B did, and why', () => {
     const one = verdictOf(question('is stopped'), { calls: [call(7, 'dns', 8.6)], delayMs: 0 }, predicted);
     expect(one).to.include({ sentence: 'B answered 503 dns after 9 ms.', why: 'It is stopped.', n: 7 });
     const other = verdictOf(question('is stopped'), { calls: [call(7, 'timeout', 8.6)], delayMs: 0 }, predicted);
     expect(other.why, 'which explains another answer').to.equal('');
+    const late = [call(1, 'refused', 4), call(2, 'dns', 900)];
+    expect(verdictOf(question('is restarted', false), { calls: late, delayMs: 0 }, predicted).n).to.equal(2);
     const calls = [call(1, '200', 3), call(2, 'refused', 4), call(3, '200', 5)];
     const many = verdictOf(question('is restarted', false), { calls, delayMs: 0 }, predicted);
     expect(many).to.include({ sentence: "B's answers: 2 × 200, 1 × 503 refused.", n: 2 });

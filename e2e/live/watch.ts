@@ -31,6 +31,7 @@ export class Watch {
   #presentLook = Promise.resolve();
   #nextLook: Promise<void> | undefined;
   #end = () => {};
+  #isBegun = false;
   #isClosed = false;
 
   /** `changed` is told when something is different, and since when. */
@@ -40,10 +41,13 @@ export class Watch {
     this.#record = record;
   }
 
-  /** Resolves once both have been looked at. */
+  /** Resolves once both have been looked at, and asked for their health; nothing is told before. */
   async begin() {
     await this.look(Date.now());
-    for (const name of BOTH) void this.#askHealth(name);
+    await Promise.all(BOTH.map((name) => this.#askHealth(name)));
+    this.#isBegun = true;
+    this.#changed(Date.now());
+    for (const name of BOTH) void this.#keepAsking(name);
     this.#end = this.#controls.watch((at) => void this.look(at));
   }
 
@@ -69,22 +73,26 @@ export class Watch {
   #learn(news: { [name in Name]?: Partial<Known> }, at = Date.now()) {
     const old = JSON.stringify(this.#known);
     for (const name of BOTH) Object.assign(this.#known[name], news[name]);
-    if (JSON.stringify(this.#known) !== old) this.#changed(at);
+    if (this.#isBegun && JSON.stringify(this.#known) !== old) this.#changed(at);
   }
 
   async #askHealth(name: Name) {
     const known = this.#known[name];
+    const asked = known.life;
+    const answer = await get(`${known.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
+    const isAnswer = !(answer instanceof Error);
+    const isUp = isAnswer && answer.status < 500;
+    const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
+    if (health !== known.health) this.#record({ event: 'health', at: Date.now(), service: name, health });
+    const isOfThisLife = isUp && known.life === asked && known.state === 'running';
+    this.#learn({ [name]: { health, ...(isOfThisLife && { healthyLife: asked, isOut: known.isCutOff }) } });
+    return isUp;
+  }
+
+  async #keepAsking(name: Name) {
     while (!this.#isClosed) {
-      const asked = known.life;
-      const answer = await get(`${known.url}/health`, {}, { timeoutMs: HEALTH_PATIENCE_MS }).catch((error) => error);
-      const isAnswer = !(answer instanceof Error);
-      const isUp = isAnswer && answer.status < 500;
-      const health = isAnswer ? `${answer.status} in ${Math.max(1, Math.round(answer.ms))} ms` : silence(answer);
-      if (health !== known.health) this.#record({ event: 'health', at: Date.now(), service: name, health });
-      const isOfThisLife = isUp && known.life === asked && known.state === 'running';
-      const met = isOfThisLife && { healthyLife: known.life, isOut: known.isCutOff };
-      this.#learn({ [name]: { health, ...met } });
-      const isWaitedFor = !isUp || this.state(name) === 'starting' || known.isOut;
+      const isUp = await this.#askHealth(name);
+      const isWaitedFor = !isUp || this.state(name) === 'starting' || this.#known[name].isOut;
       await sleep(isWaitedFor ? HEALTH_STARTING_MS : HEALTH_EVERY_MS, undefined, { ref: false });
     }
   }

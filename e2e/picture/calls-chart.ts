@@ -56,7 +56,8 @@ const BOLD_LETTER = 7.7;
 const LINE = 18;
 const GAP = 6; // between two labels
 const TICK = 78; // from one label of the time axis to the next, at least
-const CHUNK = 40;
+const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300]; // in seconds
+const CHUNK = 60; // as few marks as may be drawn anew, but not too many layers
 
 /** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, ...about }: CallsChart): string {
@@ -107,8 +108,8 @@ function frameOf(plot: Plot): Shape[] {
   const { x, y } = scalesOf(plot);
   const right = width - RIGHT;
   const shown = bands.filter((band) => band.band && band.to > from && band.from < to);
-  const places = shown.map(({ name, from, to }) => {
-    return { text: name, from: x(from), to: x(to), width: name.length * BOLD_LETTER };
+  const places = shown.map(({ name, band, from, to }) => {
+    return { text: name, from: x(from), to: x(to), width: name.length * BOLD_LETTER, isMinor: band === 'starting' };
   });
   const line = (ms: number): Shape => ['path', { class: 'line', d: `M${LEFT} ${y(ms)}H${right}` }];
   const latencies = [...Object.entries(LATENCIES), ['10 s', 10_000] as const].filter(([, ms]) => ms <= slowestMs);
@@ -132,16 +133,14 @@ function frameOf(plot: Plot): Shape[] {
 
 const inSeconds = (ms: number) => `${ms / 1000} s`;
 
-function ticksOf({ from, to, width, height, top = 0, zero = from, labelOf = inSeconds, ...rest }: Plot): Shape[] {
-  const { x } = scalesOf({ from, to, width, height, ...rest });
+function ticksOf(plot: Plot): Shape[] {
+  const { from, to, width, height, top = 0, zero = from, labelOf = inSeconds } = plot;
+  const { x } = scalesOf(plot);
   const seconds = Math.floor((to - from) / 1000);
-  const step =
-    1000 * ([1, 2, 5, 10, 20, 30, 60, 120, 300].find((step) => seconds / step <= axisOf(width) / TICK) ?? 600);
+  const step = 1000 * (STEPS.find((step) => seconds / step <= axisOf(width) / TICK) ?? 600);
   const first = Math.ceil((from - zero) / step);
-  const times = Array.from(
-    { length: Math.floor((to - zero) / step) - first + 1 },
-    (_, index) => (first + index) * step,
-  );
+  const count = Math.floor((to - zero) / step) - first + 1;
+  const times = Array.from({ length: count }, (_, index) => (first + index) * step);
   return times.flatMap((ms): Shape[] => {
     const [at, label] = [x(zero + ms), labelOf(ms)];
     if (at + (label.length * LETTER) / 2 > width) return [];
@@ -208,13 +207,17 @@ interface Label {
   from: number;
   to: number;
   width: number;
+  /** It gives way to any other: what was done to A says more than that it starts again. */
+  isMinor: boolean;
 }
 
 /** Labels between two ends, each in the middle of its band as far as there is room: where two have none, the wider band's stays. */
 function placed(labels: Label[], left: number, right: number): (Label & { at: number })[] {
   const taken: (Label & { at: number })[] = [];
   const fitting = labels.filter(({ width }) => width <= right - left);
-  for (const label of fitting.toSorted((one, other) => other.to - other.from - (one.to - one.from))) {
+  const order = (one: Label, other: Label) =>
+    Number(one.isMinor) - Number(other.isMinor) || other.to - other.from - (one.to - one.from);
+  for (const label of fitting.toSorted(order)) {
     const middle = (label.from + label.to) / 2;
     const at = Math.max(left + label.width / 2, Math.min(middle, right - label.width / 2));
     const isFree = taken.every((other) => Math.abs(at - other.at) >= (label.width + other.width) / 2 + GAP);

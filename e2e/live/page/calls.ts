@@ -79,6 +79,6 @@ function row([n, at, ms, kind]: Dot): HTMLElement {
     ),
     element('td', {}, clock(at)),
     element('td', {}, markOf(outcome, OUTCOMES[outcome]!.path), nameOf(outcome)),
-    element('td', { class: 'number' }, duration(ms)),
+    element('td', {}, duration(ms)),
   );
 }

@@ -29,7 +29,7 @@ export function addDots(dots: Dot[], isAll: boolean) {
   if (isAll) chunks.clear();
   const chunkMs = chunkMsOf(shown());
   for (const [, at] of dots) chunks.delete(Math.floor(at / chunkMs));
-  isStale = true;
+  isStale ||= isAll; // others are drawn when the chart moves
 }
 
 export function showChart(newView: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'>) {
@@ -50,7 +50,10 @@ export function choose(number: number) {
 }
 
 /** All that is known, as an SVG document whose last part is what the page shows. */
-export const keptTimeline = (): string => drawTimeline(shown(), calls);
+export function keptTimeline(): string {
+  redraw();
+  return drawTimeline(shown(), calls);
+}
 
 /** What the page shows: a window of time that moves by whole pixels. */
 function shown(): Plot {
@@ -75,12 +78,16 @@ const callsShown = ({ from, to } = shown()) => callsIn(from, to);
 function frame() {
   const time = isStill ? drawnAt : now();
   const pixelMs = spanMs / axisOf(size.width);
-  // Only each second for those who want little motion.
-  const isDue = Math.abs(time - drawnAt) >= (calm.matches ? Math.max(1000, pixelMs) : pixelMs);
+  const stepMs = calm.matches ? Math.max(1000, pixelMs) : pixelMs; // each second for those who want little motion
+  const isDue = Math.floor(time / stepMs) !== Math.floor(drawnAt / stepMs);
   if (isDue) drawnAt = time;
-  if (isDue || isStale) draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
-  isStale = false;
+  if (isDue || isStale) redraw();
   requestAnimationFrame(frame);
+}
+
+function redraw() {
+  isStale = false;
+  draw(byId('chart').firstElementChild!, movingChart(shown(), callsIn, chunks));
 }
 
 /** The call nearest to a point of the page, if there is one in reach. */

@@ -5,7 +5,7 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
-/** An element with attributes and children. What is a string becomes text, whoever wrote it. */
+/** An element with attributes and children. A string becomes text, even when it holds markup. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
   attributes: Record<string, string> = {},
@@ -76,7 +76,7 @@ export function trouble(sentence: string) {
   say(notice, sentence);
 }
 
-/** Shows in a sentence why a promise was rejected, in the place of what it would have led to. */
+/** Resolves to what `work` does, or shows the sentence with which it was rejected. */
 export async function tried<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     const result = await work;

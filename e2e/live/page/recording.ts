@@ -1,4 +1,4 @@
-/** A recording in the place of a server: its time runs while a question is played, and stands still between two. */
+/** Replaces the server by a recording, whose time passes while a question is played and stops between two. */
 import type { Name, StateEvent } from '../../experiment/history.ts';
 import { bandsOf, dotOf, type News, type Recording, type ServiceView } from '../protocol.ts';
 import { Tour, type Stage } from '../tour.ts';
@@ -7,7 +7,10 @@ import type { Source } from './source.ts';
 const EVERY_MS = 50;
 const LEAD_MS = 1500; // of the time before a question that is shown with it
 
-export function recordedSource(recording: Recording): Source {
+export function recordedSource(all: Recording): Source {
+  // What was done to get to the first question belongs to none.
+  const isOfTour = ({ event, at }: Recording['events'][number]) => event !== 'fault' || at >= all.plays[0]!.from;
+  const recording = { ...all, events: all.events.filter(isOfTour) };
   const { plays, calls } = recording;
   const byEnd = calls.toSorted((one, other) => one.at + one.ms - (other.at + other.ms));
   const dots = byEnd.map(dotOf);
@@ -26,13 +29,13 @@ export function recordedSource(recording: Recording): Source {
 
   /** Lets the recorded time run from one to another, as fast as it did. */
   async function run(from: number, to: number) {
-    const began = Date.now();
+    const began = performance.now();
     const isBack = from < now;
     now = from;
     tell(isBack);
     while (now < to) {
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-      now = Math.min(to, from + Date.now() - began);
+      now = Math.min(to, from + performance.now() - began);
       tell();
     }
   }
@@ -78,17 +81,19 @@ function viewAt({ pair, deadlineMs, ports, events }: Recording, now: number) {
     const is = state?.event === 'state' ? state.state : 'running';
     return {
       ...{ state: is === 'cut off' ? 'running' : (is as ServiceView['state']), port: ports[name] },
-      ...{ note: is === 'cut off' ? 'cut off from the network' : '' },
+      note: { 'cut off': 'cut off from the network', replaced: 'does what each message says' }[is as string] ?? '',
       health: health?.event === 'health' ? health.health : '',
     };
   };
-  const commands = past.flatMap((event) =>
-    event.event !== 'fault' ? [] : [{ ...event, ms: event.at + event.ms <= now ? event.ms : undefined }],
-  );
+  const commands = past.flatMap((event) => {
+    if (event.event !== 'fault') return [];
+    const { at, command, ms } = event;
+    return at + ms <= now ? [event] : [{ at, command }];
+  });
   return {
     ...{ pair, deadlineMs, lacks: '', isOwn: true, services: { a: service('a'), b: service('b') } },
     ...{ faults: [], behaviours: {}, behaviour: '', callsPerSecond: 0, isResting: false },
-    busy: commands.find(({ ms }) => ms === undefined)?.command ?? '',
+    busy: commands.find((command) => !('ms' in command))?.command ?? '',
     bands: bandsOf(past.filter((event): event is StateEvent => event.event === 'state')),
     commands,
   };

@@ -3,11 +3,11 @@ import type { CallView, News } from '../protocol.ts';
 import { trouble } from './dom.ts';
 
 export interface Source {
-  /** Tells `show` of all that is new, from now on, and `connected` whether there is anything to hear from. */
+  /** From now on, tells `show` what is new, and `connected` whether the server answers. */
   listen(show: (news: News) => void, connected: (isConnected: boolean) => void): void;
-  /** All that is known of a call. Rejects with a sentence to be shown when that is not to be had. */
+  /** What is known of a call. Rejects with a sentence for the reader when there is nothing. */
   call(n: number): Promise<CallView>;
-  /** Asks for a change. Resolves to the answer; rejects with a sentence to be shown when it is refused. */
+  /** Asks for a change. Resolves to the answer; rejects with a sentence for the reader when it is refused. */
   ask(path: string, body?: unknown): Promise<any>;
   /** What time it is in the history, in milliseconds since 1970. */
   now(): number;
@@ -17,15 +17,17 @@ export interface Source {
 
 const EVERY_MS = 100;
 const AGAIN_MS = 1000;
+const PATIENCE_MS = 5000;
 const token = new URLSearchParams(location.search).get('token') ?? '';
 
 /** `fetch` with the page's token, of JSON. */
 async function get(path: string, options: RequestInit = {}): Promise<any> {
   const headers = { 'Content-Type': 'application/json', 'X-Token': token };
-  const response = await fetch(path, { ...options, headers }).catch(() => {
+  const noAnswer = () => {
     throw new Error('The server did not answer.');
-  });
-  const answer = await response.json();
+  };
+  const response = await fetch(path, { ...options, headers }).catch(noAnswer);
+  const answer = await response.json().catch(noAnswer); // a proxy may write something else
   if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
   return answer;
 }
@@ -46,7 +48,9 @@ export function serverSource(): Source {
       for (let failures = 0; ;) {
         await isLookedAt();
         try {
-          const news: News = await get(`/news?version=${known.version}&ended=${known.ended}`);
+          const news: News = await get(`/news?version=${known.version}&ended=${known.ended}`, {
+            signal: AbortSignal.timeout(PATIENCE_MS),
+          });
           known = news;
           const ahead = news.now - Date.now();
           if (Math.abs(ahead - clockAhead) > 500) clockAhead = ahead; // a little more or less is the time of the answer
@@ -55,10 +59,10 @@ export function serverSource(): Source {
           connected(true);
           show(news);
         } catch (error) {
-          // One may be broken off: Chromium does that when the networks of its host change.
-          if (++failures > 1) connected(false);
-          // Another server, whose token this page cannot know.
-          if ((error as { status?: number }).status === 403)
+          const isAnotherServer = (error as { status?: number }).status === 403; // whose token this page cannot know
+          // One request may be broken off: Chromium does that when the networks of its host change.
+          if (++failures > 1 || isAnotherServer) connected(false);
+          if (isAnotherServer)
             return trouble('The server was started again: open the link that its terminal shows now.');
         }
         await new Promise((resolve) => setTimeout(resolve, failures > 1 ? AGAIN_MS : EVERY_MS));

@@ -59,6 +59,7 @@ async function cause(id: string, target: Name, isStart: boolean) {
   showService(target);
   await tried(source.ask(`/faults/${id}`, id === 'replace-a' ? { behaviour: select!.value } : {}));
   starting.delete(target);
+  showService(target);
 }
 
 function choice(): HTMLElement {
