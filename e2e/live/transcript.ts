@@ -2,41 +2,40 @@
 import { block, inline, table } from '../docs/markdown.ts';
 import { nameOf } from '../picture/outcomes.ts';
 import { phaseOf } from '../picture/states.ts';
-import { slowest, type Call } from '../experiment/calls.ts';
+import { slowest, STEADY, type Call } from '../experiment/calls.ts';
 import type { StateEvent } from '../experiment/history.ts';
 import type { Experiment } from './experiment.ts';
 import type { Tour } from './tour.ts';
 
-const MAX_COMMANDS = 12;
-const MAX_CHARS = 300; // of B's log line, or of an explanation
-const MAX_SHORT_CHARS = 180; // of a command, of an answer, or of A's log line
-const MAX_CELL_CHARS = 64;
+const OF_ITSELF = [STEADY, 'before', 'meanwhile', 'back']; // what the page and its tour send
+const MAX_COMMANDS = 8;
+const MAX_WRONG = 3; // predictions that are shown
+const MAX_CHARS = 132; // of a line of text, of an answer
+const MAX_LOG_CHARS = { a: 74, b: 245 }; // B's line says the most
+const MAX_CELL_CHARS = 60;
 
 /** In Markdown. The whole history is a file of its own. */
 export function transcript(experiment: Experiment, tour: Tour): string {
   const { calls, commands, states } = experiment.history;
   const byState = Map.groupBy(calls, (call) => stateAt(states, call.at));
   const from = Math.min(calls[0]?.at ?? Infinity, commands[0]?.at ?? Infinity, Date.now());
-  const predicted = tour.view().verdicts.map(({ what, predicted: { outcome, wait }, sentence, isRight }) => {
-    return `- A ${inline(what)}. ${inline(sentence)} ${isRight ? 'Right.' : `Predicted: ${nameOf(outcome)}, ${wait}.`}`;
-  });
   const parts = [
     '# Two services, live: a transcript',
-    `${inline(experiment.controls.title)}, ${new Date(from).toISOString()} to ${new Date().toISOString()}: ${calls.length} calls that are kept, ${commands.length} commands. The whole history, with all calls and log lines that are kept, is the file \`history.jsonl\`.`,
+    `Of ${inline(cut(experiment.controls.title, MAX_CHARS))}, ${new Date(from).toISOString()} to ${new Date().toISOString()}: ${calls.length} calls that are kept, ${commands.length} commands. The whole history, with all calls and log lines that are kept, is the file \`history.jsonl\`.`,
     '## What was done',
     ...done(experiment),
     '## What B answered',
     answers(byState),
-    ...(predicted.length > 0 ? ['## What was predicted', predicted.join('\n')] : []),
+    ...predictions(tour),
     '## A call of each state',
-    ...[...byState].flatMap(([state, calls]) => told(experiment, state, outcomesIn(calls)[0]![1].at(-1)!)),
+    ...[...byState].flatMap(([state, calls]) => told(experiment, state, exampleOf(state, calls))),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
 function stateAt(states: StateEvent[], at: number): string {
   const event = states.findLast(({ service, at: since }) => service === 'a' && since <= at);
-  return event ? phaseOf(event.state).name : 'A was not seen yet';
+  return event ? phaseOf(event.state).name : 'not known any more';
 }
 
 function done({ history: { commands } }: Experiment): string[] {
@@ -44,7 +43,11 @@ function done({ history: { commands } }: Experiment): string[] {
   const left = commands.length - MAX_COMMANDS;
   const rows = commands.slice(-MAX_COMMANDS).map(({ at, command, ms, problem }) => {
     const result = problem ? `failed: ${problem}` : ms === undefined ? 'still runs' : `${(ms / 1000).toFixed(1)} s`;
-    return [timeOf(at), inline(cut(command, MAX_CELL_CHARS)), inline(cut(result, MAX_CELL_CHARS))];
+    return [
+      timeOf(at),
+      inline(cut(command.replace(/\n[^]*/, ' …'), MAX_CELL_CHARS)),
+      inline(cut(result, MAX_CELL_CHARS)),
+    ];
   });
   return [
     ...(left > 0 ? [`The last ${MAX_COMMANDS} of ${commands.length} commands:`] : []),
@@ -53,32 +56,56 @@ function done({ history: { commands } }: Experiment): string[] {
 }
 
 function answers(byState: Map<string, Call[]>): string {
-  const rows = [...byState].flatMap(([state, calls]) =>
-    outcomesIn(calls).map(([outcome, some], row) => [
-      row === 0 ? state : '',
-      nameOf(outcome),
-      String(some.length),
-      `${Math.round(slowest(some))} ms`,
-    ]),
-  );
-  return table([['state of A', 'answer', 'calls', 'slowest'], ...rows]);
+  const rows = [...byState].map(([state, calls]) => [
+    state,
+    cut(
+      outcomesIn(calls)
+        .map(([outcome, some]) => `${some.length} × ${nameOf(outcome)}`)
+        .join(', '),
+      MAX_CELL_CHARS,
+    ),
+    `${Math.round(slowest(calls))} ms`,
+  ]);
+  return table([['state of A', 'calls and answers', 'slowest'], ...rows]);
+}
+
+function predictions(tour: Tour): string[] {
+  const { verdicts } = tour.view();
+  if (verdicts.length === 0) return [];
+  const wrong = verdicts.filter(({ isRight }) => !isRight);
+  const lines = wrong.slice(0, MAX_WRONG).map(({ what, predicted: { outcome, wait }, sentence }) => {
+    return `- A ${inline(what)}: predicted ${nameOf(outcome)}, ${wait}. ${inline(cut(sentence, MAX_CHARS))}`;
+  });
+  const shown =
+    lines.length > 0 ? `, and ${wrong.length} wrong${wrong.length > MAX_WRONG ? ', among them' : ''}:` : '.';
+  return [
+    '## What was predicted',
+    `${verdicts.length - wrong.length} of ${verdicts.length} predictions were right${shown}`,
+    ...(lines.length > 0 ? [lines.join('\n')] : []),
+  ];
 }
 
 /** The most frequent first. */
 const outcomesIn = (calls: Call[]) =>
   [...Map.groupBy(calls, ({ outcome }) => outcome)].sort(([, one], [, other]) => other.length - one.length);
 
-/** A call of a state: the last one that met what most did. */
+/** The last call that someone sent, of those that met what most did; while A did not simply run, of those that failed. */
+function exampleOf(state: string, calls: Call[]): Call {
+  const failed = calls.filter(({ outcome }) => outcome !== '200');
+  const shown = outcomesIn(state === phaseOf('running').name || failed.length === 0 ? calls : failed)[0]![1];
+  return shown.findLast(({ msg }) => !OF_ITSELF.includes(msg)) ?? shown.at(-1)!;
+}
+
 function told(experiment: Experiment, state: string, { n, at }: Call): string[] {
-  const { command, answer, body, explanation, logs } = experiment.callView(n)!;
+  const { answer, body, explanation, logs } = experiment.callView(n)!;
   const log = ({ lines, remark }: { lines: string[]; remark: string }) => lines[0] ?? remark;
   const lines = [
-    cut(`$ ${command}`, MAX_SHORT_CHARS),
-    cut(`${answer} ${body}`, MAX_SHORT_CHARS),
-    cut(`B's log: ${log(logs.b)}`, MAX_CHARS),
-    cut(`A's log: ${log(logs.a)}`, MAX_SHORT_CHARS),
+    cut(`${answer} ${body}`, MAX_CHARS),
+    cut(`B's log: ${log(logs.b)}`, MAX_LOG_CHARS.b),
+    cut(`A's log: ${log(logs.a)}`, MAX_LOG_CHARS.a),
   ];
-  return [`### ${state}: call ${n}, ${timeOf(at)}`, inline(cut(explanation, MAX_CHARS)), block('console', lines)];
+  const heading = `**${inline(state)}: call ${n}, ${timeOf(at)}.**`;
+  return [`${heading} ${inline(cut(explanation, MAX_CHARS))}`, block('text', lines)];
 }
 
 /** In one line. */
