@@ -4,12 +4,12 @@ import { command } from '../stack/command.ts';
 import { ROOT } from '../stack/paths.ts';
 
 const HELP = `Does what the gallery and the README say, on real containers, and writes into them what was printed; draws the
-outage and takes the pictures of the live page. It takes about six minutes, and needs Docker and, for the live page, a
-browser on the PATH.
+outage, plays the tour of the live page for its recorded page, and takes pictures of it. It takes about eight minutes, and
+needs Docker and, for the pictures of the live page, a browser on the PATH.
 
   npm run docs
 `;
-const WRITERS = ['gallery/main.ts', 'docs/write-readme.ts', 'live/screenshot.ts'];
+const WRITERS = ['gallery/main.ts', 'docs/write-readme.ts', 'live/record.ts', 'live/screenshot.ts'];
 
 await command(HELP, {}, async () => {
   for (const writer of WRITERS) {
