@@ -5,8 +5,8 @@ import { ROOT } from '../stack/paths.ts';
 import { browserPath, NAMES, openBrowser } from '../stack/browser.ts';
 import { startLive } from './start-live.ts';
 
-const SIZE = { width: 1200, height: 930 };
-const SCALE = 0.8; // about as large as a README shows it
+const SIZE = { width: 1200, height: 800 };
+const SCALE = 0.75; // about as large as a README shows it
 const STEPS = ['Stop A', 'Start A', 'Pause A', 'Resume A', 'Replace A'];
 const STEP_MS = 3000;
 
@@ -15,7 +15,7 @@ async function act(page: Page) {
   for (const name of STEPS) {
     await sleep(STEP_MS);
     const button = page.getByRole('button', { name, exact: true });
-    await Promise.all([page.waitForResponse(/\/actions\//), button.click()]);
+    await Promise.all([page.waitForResponse(/\/faults\//), button.click()]);
   }
   await page.getByRole('status', { name: 'A', exact: true }).getByText('replaced').waitFor();
   await page.locator('h1').click(); // so that no button has the focus
