@@ -25,7 +25,6 @@ interface Turn {
 export class Acting implements Stage {
   readonly #experiment: Experiment;
   readonly #turns: Turn[];
-  readonly questions: Question[];
   readonly acts: number;
   readonly allActs = acts.length;
   /** The act that has broken A and has more to ask. */
@@ -41,7 +40,11 @@ export class Acting implements Stage {
       const last = act.calls.length - 1;
       return act.calls.map((call, index) => ({ act, call, isFirst: index === 0, isLast: index === last }));
     });
-    this.questions = this.#turns.map((turn) => this.#question(turn));
+  }
+
+  /** With the commands as they are now: a process has another number after each start. */
+  get questions(): Question[] {
+    return this.#turns.map((turn) => this.#question(turn));
   }
 
   #question({ act, call, isFirst }: Turn): Question {

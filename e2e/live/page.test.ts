@@ -344,6 +344,8 @@ describeInBrowser('The live page', function () {
       expect(await faultsByAxe(page)).to.deep.equal([]);
       await use('Next');
       await body.getByRole('heading', { name: 'Killed: A is killed.' }).waitFor();
+      // A has another process number since it was started again.
+      expect(await body.locator('pre').innerText()).to.equal(await commandOf('Kill A'));
       await use('Leave the tour');
       await until('the start', async () => isIn(page.getByRole('button', { name: 'Start the tour' })), PATIENCE_MS);
     });
