@@ -1,7 +1,7 @@
 import { path, type PairOptions } from '../pairs/options.ts';
 import { Unusable } from '../stack/command.ts';
 import { stackOf } from '../pairs/choose.ts';
-import { dockerProblem } from '../stack/docker/engine.ts';
+import { dockerProblem, portsOfContainers } from '../stack/docker/engine.ts';
 import { settledFile, startContainers } from '../stack/docker/containers.ts';
 import { removeLeftovers } from '../stack/docker/owner.ts';
 import { freePort } from '../stack/process/ports.ts';
@@ -11,6 +11,8 @@ import { containerControls, type ContainerStack } from './container-controls.ts'
 import type { Controls } from './controls.ts';
 import { processControls } from './process-controls.ts';
 
+/** Whether the reader's shell names a Compose project: Compose takes that for more than the name in a file. */
+const hasName = Boolean(process.env.COMPOSE_PROJECT_NAME);
 const PARTS = ['a-dir', 'b-dir', 'a-url', 'b-url'] as const;
 
 /** Starts the pair that the options name: by default this repository's, in containers where Docker answers. */
@@ -39,13 +41,19 @@ async function othersPair(options: PairOptions): Promise<Controls> {
 async function ownPair(): Promise<Controls> {
   if (!dockerProblem()) {
     removeLeftovers();
-    // The README's ports, so that its commands hold; others, when something has these already.
-    const ports = { SERVICE_A_PORT: `${await freePort(8080)}`, SERVICE_B_PORT: `${await freePort(8081)}` };
+    // The README's ports, so that its commands hold; others, when something has these already or a stopped container takes them again.
+    const taken = await portsOfContainers();
+    const portNear = async (port: number) => String(await freePort(taken.includes(port) ? undefined : port));
+    const ports = { SERVICE_A_PORT: await portNear(8080), SERVICE_B_PORT: await portNear(8081) };
     const stack = await startContainers(ports).catch((error: Error) => {
       const last = error.message.trim().split('\n').at(-1);
       throw new Unusable(`The pair could not be started, so try again: ${last}`);
     });
-    return containerControls(stack, `this repository's pair, in containers`, await settledFile(stack.environment));
+    const environment: NodeJS.ProcessEnv = stack.environment;
+    const file = await settledFile(environment);
+    const name = hasName ? ['-p', environment.COMPOSE_PROJECT_NAME!] : [];
+    const settled = ['docker', 'compose', ...name, '-f', file].map(quoted).join(' ');
+    return containerControls(stack, `this repository's pair, in containers`, settled);
   }
   const stack = await startProcesses();
   const starts = {

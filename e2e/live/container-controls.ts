@@ -15,8 +15,8 @@ const IN_FILE = 'docker compose -f docker-compose.yml'; // as the gallery types 
 
 export type ContainerStack = Stack & { a: ContainerService; b: ContainerService };
 
-/** `file` is the Compose file of this repository's own pair, with all settled in it; anybody else's pair has none. */
-export async function containerControls(stack: ContainerStack, title: string, file?: string): Promise<Controls> {
+/** `settled` begins the commands on this repository's own pair: Compose with the file in which all is settled. */
+export async function containerControls(stack: ContainerStack, title: string, settled?: string): Promise<Controls> {
   const engine = await engineApi();
   const [a, b] = [await stack.a.inspect(), await stack.b.inspect()];
   const project = a.Config.Labels[`${LABEL}.project`]!;
@@ -25,7 +25,7 @@ export async function containerControls(stack: ContainerStack, title: string, fi
   const aliases = namesOf(a);
   let networks = Object.keys(aliases);
   const standIn = `${project}-stand-in`;
-  const compose = file ? `docker compose -f ${quoted(file)}` : stack.a.command;
+  const compose = settled ?? stack.a.command;
 
   /** `fake` is what does its work if it is stopped. */
   async function sight(name: Name, fake?: string): Promise<Sight> {
@@ -70,7 +70,7 @@ export async function containerControls(stack: ContainerStack, title: string, fi
   /** Compose runs it from A's own image and gives it A's names; a stranger's image may have no Node. */
   function standInOf([first]: ContainerNames['networks']): ContainerNames['standIn'] {
     const name = quoted(standIn);
-    if (file) return { name, run: `${compose} run --detach --no-deps --use-aliases`, image: names.a };
+    if (settled) return { name, run: `${compose} run --detach --no-deps --use-aliases`, image: names.a };
     const labels = ['--label', `${LABEL}.project=${project}`, ...ownerOption].map(quoted);
     const place = ['--network', first!.name, ...first!.aliases.flatMap((alias) => ['--network-alias', alias])];
     const run = ['docker run --detach', ...labels, '--env', `PORT=${stack.a.port}`, ...place].join(' ');
@@ -100,12 +100,15 @@ export async function containerControls(stack: ContainerStack, title: string, fi
       else if (during === 'starting') await stack[target].start(); // which has been started, and is waited for
     },
   };
-  if (!file) return controls;
+  if (!settled) return controls;
   const [portA, portB] = [new URL(stack.a.url).port, new URL(stack.b.url).port];
   const { own, told } = translation(portA, portB, project);
   return {
     ...controls,
-    own: (commands) => own(commands).replaceAll(IN_FILE, 'docker compose').replaceAll('docker compose', compose),
+    own: (commands) =>
+      own(commands)
+        .replaceAll(IN_FILE, 'docker compose')
+        .replaceAll('docker compose', () => compose),
     told: (text) => told(text.replaceAll(`${compose} -f`, `${IN_FILE} -f`).replaceAll(compose, 'docker compose')),
     type,
   };

@@ -677,6 +677,24 @@ describeInBrowser('The live page', function () {
     });
   });
 
+  describeWithDocker('over two containers, in a shell that names a Compose project', () => {
+    it('shows commands that still reach the pair', async function () {
+      this.timeout(180_000);
+      const env = { COMPOSE_PROJECT_NAME: 'mine' };
+      live = await startLive([], env);
+      try {
+        await open();
+        await untilState('A', 'running');
+        const command = (await commandOf('Stop A'))!;
+        await promisify(execFile)('sh', ['-c', command], { cwd: ROOT, env: { ...process.env, ...env } });
+        await untilState('A', 'stopped');
+      } finally {
+        await context?.close();
+        await live.end();
+      }
+    });
+  });
+
   describeWithDocker("over a student's Compose file", () => {
     before(async function () {
       this.timeout(180_000);

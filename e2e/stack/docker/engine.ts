@@ -41,6 +41,16 @@ export async function publishedUrl(container: string, port: number): Promise<str
   return `http://${address!.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}`;
 }
 
+/** The ports of this host that containers have, or take again when they are started: a stopped one listens on none. */
+export async function portsOfContainers(): Promise<number[]> {
+  const ids = await docker(['ps', '--all', '--quiet']);
+  if (!ids) return [];
+  const format = '{{json .HostConfig.PortBindings}}';
+  // One that ends meanwhile is an error, after what is told of the others.
+  const told = await docker(['inspect', '--format', format, ...ids.split('\n')]).catch(({ stdout }) => String(stdout));
+  return [...told.matchAll(/"HostPort":"(\d+)"/g)].map(([, port]) => Number(port));
+}
+
 type Dockerode = Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['dockerode'];
 /** What `docker inspect` tells of a container. */
 export type Inspected = Awaited<ReturnType<ReturnType<Dockerode['getContainer']>['inspect']>>;
