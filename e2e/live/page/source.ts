@@ -16,8 +16,8 @@ export interface Source {
 }
 
 const EVERY_MS = 100;
-const AGAIN_MS = 1000;
 const PATIENCE_MS = 5000;
+const SILENCE_MS = 1500; // Chromium breaks requests off for about a second when the networks of its host change
 const token = new URLSearchParams(location.search).get('token') ?? '';
 
 /** `fetch` with the page's token, of JSON. */
@@ -45,27 +45,24 @@ export function serverSource(): Source {
 
   return {
     async listen(show, connected) {
-      for (let failures = 0; ;) {
+      for (let heardAt = Date.now(); ;) {
         await isLookedAt();
-        try {
-          const news: News = await get(`/news?version=${known.version}&ended=${known.ended}`, {
-            signal: AbortSignal.timeout(PATIENCE_MS),
-          });
+        const path = `/news?version=${known.version}&ended=${known.ended}`;
+        const news: News | Error = await get(path, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(
+          (error) => error,
+        );
+        if (!(news instanceof Error)) {
           known = news;
           const ahead = news.now - Date.now();
           if (Math.abs(ahead - clockAhead) > 500) clockAhead = ahead; // a little more or less is the time of the answer
-          if (failures > 0) trouble('');
-          failures = 0;
+          heardAt = Date.now();
           connected(true);
           show(news);
-        } catch (error) {
-          const isAnotherServer = (error as { status?: number }).status === 403; // whose token this page cannot know
-          // One request may be broken off: Chromium does that when the networks of its host change.
-          if (++failures > 1 || isAnotherServer) connected(false);
-          if (isAnotherServer)
-            return trouble('The server was started again: open the link that its terminal shows now.');
-        }
-        await new Promise((resolve) => setTimeout(resolve, failures > 1 ? AGAIN_MS : EVERY_MS));
+        } else if ((news as { status?: number }).status === 403) {
+          connected(false); // another server, whose token this page cannot know
+          return trouble('The server was started again: open the link that its terminal shows now.');
+        } else if (Date.now() - heardAt > SILENCE_MS) connected(false);
+        await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
       }
     },
     call: (n) => get(`/calls/${n}`),
