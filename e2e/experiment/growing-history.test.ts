@@ -6,7 +6,7 @@ const call = (n: number, body = ''): Event => ({
   ...{ event: 'call', n, id: `call-${n}`, msg: 'hello', at: n, ms: 1, outcome: '200', body },
 });
 
-/** A history that keeps about ten calls, after so many. */
+/** A history that keeps about ten calls, after `calls` have ended. */
 function after(calls: number): GrowingHistory {
   const history = new GrowingHistory('call-', 10);
   for (let n = 1; n <= calls; n++) history.add(call(n));
@@ -26,7 +26,7 @@ describe('A history that grows', () => {
     expect(since(history, 0)).to.deep.equal(['1,2,3,4,5', true]);
   });
 
-  it('tells all that it keeps where some of what has ended since is gone, or never was', () => {
+  it('tells everything that it keeps when some of the calls since then are gone, or when there were fewer', () => {
     const history = after(100);
     const kept = history.calls.map(({ n }) => n).join();
     expect(kept).to.match(/,100$/);

@@ -93,7 +93,13 @@ export class Experiment {
     const notes: Partial<Record<string, string>> = { starting: '', replaced: fakeDoes(fake) };
     const said = this.#watch.isCutOff(name) ? 'cut off from the network' : (notes[state] ?? note);
     const port = new URL(url).port || '80';
-    return { state, note: said, port, health: state === 'replaced' ? 'of the fake not asked' : health, isCutOff };
+    return {
+      state,
+      note: said,
+      port,
+      health: state === 'replaced' ? 'not asked, as a fake is there' : health,
+      isCutOff,
+    };
   }
 
   #change(at: number) {

@@ -60,7 +60,7 @@ async function main(options: Options) {
     );
 
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
-  numberIn(options, 'timeout', 60);
+  numberIn(options, 'timeout', 60); // a grade's option, for which nothing waits here
   const file = options.record === undefined ? undefined : path(options.record);
   const history = file === undefined ? undefined : newHistoryFile(file, '--record');
   process.stderr.write('Starting the pair…\n');

@@ -24,6 +24,11 @@ export const recordingIn = (html: string): Recording =>
 
 async function record(): Promise<Recording> {
   const { controls } = await choosePair({});
+  const { told } = controls;
+  if (!told) {
+    await controls.stack.down();
+    throw new Error('The recorded page is made of a pair in containers; start Docker.');
+  }
   const events: Event[] = [];
   const settings = { isOwn: true, deadlineMs: 1000, callsPerSecond: CALLS_PER_SECOND };
   const experiment = await Experiment.begin(controls, { ...settings, record: (event) => events.push(event) });
@@ -46,7 +51,7 @@ async function record(): Promise<Recording> {
       calls: experiment.history.calls.map(({ n }): CallView => experiment.callView(n)!),
       ...{ acts: acting.acts, questions: acting.questions, plays },
     };
-    return JSON.parse(controls.told!(JSON.stringify(recording)));
+    return JSON.parse(told(JSON.stringify(recording)));
   } finally {
     experiment.end();
     await controls.stack.down();

@@ -3,7 +3,7 @@ import { block, inline, table } from '../docs/markdown.ts';
 import { nameOf } from '../picture/outcomes.ts';
 import { phaseOf } from '../picture/states.ts';
 import { slowest, STEADY, type Call } from '../experiment/calls.ts';
-import type { StateEvent } from '../experiment/history.ts';
+import { phasesOf } from '../experiment/history.ts';
 import type { Experiment } from './experiment.ts';
 import type { Tour } from './tour.ts';
 
@@ -17,7 +17,9 @@ const MAX_CELL_CHARS = 60;
 /** In Markdown. The whole history is a file of its own. */
 export function transcript(experiment: Experiment, tour: Tour): string {
   const { calls, commands, states } = experiment.history;
-  const byState = Map.groupBy(calls, (call) => stateAt(states, call.at));
+  const phases = phasesOf(states, Infinity);
+  const stateAt = (at: number) => phases.findLast(({ from }) => from <= at)?.name ?? 'not known any more';
+  const byState = Map.groupBy(calls, (call) => stateAt(call.at));
   const from = Math.min(calls[0]?.at ?? Infinity, commands[0]?.at ?? Infinity, Date.now());
   const parts = [
     '# Two services, live: a transcript',
@@ -31,11 +33,6 @@ export function transcript(experiment: Experiment, tour: Tour): string {
     ...[...byState].flatMap(([state, calls]) => told(experiment, state, exampleOf(state, calls))),
   ];
   return `${parts.join('\n\n')}\n`;
-}
-
-function stateAt(states: StateEvent[], at: number): string {
-  const event = states.findLast(({ service, at: since }) => service === 'a' && since <= at);
-  return event ? phaseOf(event.state).name : 'not known any more';
 }
 
 function done({ history: { commands } }: Experiment): string[] {

@@ -149,7 +149,7 @@ function ticksOf(plot: Plot): Shape[] {
 }
 
 /** The marks of calls: a path for each outcome, in which equal places are drawn once. */
-export function marksOf(calls: DrawnCall[], x: (at: number) => number, y: (ms: number) => number): Shape[] {
+function marksOf(calls: DrawnCall[], x: (at: number) => number, y: (ms: number) => number): Shape[] {
   const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in OUTCOMES ? outcome : 'other'));
   return seenIn(calls).map((outcome) => {
     const places = new Set(outcomes[outcome]!.map(({ at, ms }) => `M${x(at)} ${y(ms)}`));

@@ -1,7 +1,7 @@
-import { nameOf, OUTCOMES, OUTCOME_NAMES } from '../../picture/outcomes.ts';
-import type { CallView, Dot } from '../protocol.ts';
+import { nameOf, OUTCOMES } from '../../picture/outcomes.ts';
+import type { CallView } from '../protocol.ts';
 import { choose } from './chart.ts';
-import { lastDots } from './dots.ts';
+import { lastCalls, type Call } from './dots.ts';
 import { button, byId, clock, duration, element, markOf, tried } from './dom.ts';
 import type { Source } from './source.ts';
 
@@ -60,15 +60,14 @@ export function startCalls(from: Source) {
   let shown = '';
   setInterval(() => {
     if (place.contains(document.activeElement) || place.matches(':hover')) return;
-    const dots = lastDots(ROWS);
-    const key = dots.map(([n]) => n).join();
-    if (key !== shown) rows.replaceChildren(...dots.map(row));
+    const calls = lastCalls(ROWS);
+    const key = calls.map(({ n }) => n).join();
+    if (key !== shown) rows.replaceChildren(...calls.map(row));
     shown = key;
   }, EVERY_MS);
 }
 
-function row([n, at, ms, kind]: Dot): HTMLElement {
-  const outcome = OUTCOME_NAMES[kind]!;
+function row({ n, at, ms, outcome }: Call): HTMLElement {
   return element(
     'tr',
     {},

@@ -27,9 +27,4 @@ export function callsIn(from: number, to: number): Call[] {
 }
 
 /** The last calls that are known, the newest first. */
-export function lastDots(most: number): Dot[] {
-  return calls
-    .slice(-most)
-    .reverse()
-    .map(({ n, at, ms, outcome }) => [n, at, ms, OUTCOME_NAMES.indexOf(outcome)]);
-}
+export const lastCalls = (most: number): Call[] => calls.slice(-most).reverse();
