@@ -1,5 +1,5 @@
 /** Markdown, in the form that Prettier gives it, so that a page that is written again passes the check. */
-import { harmless, inOneLine } from '../stack/foreign-text.ts';
+import { sanitize, inOneLine } from '../stack/foreign-text.ts';
 
 /** A table; the first row is its head. The cells are Markdown. */
 export function table(rows: string[][]): string {
@@ -11,7 +11,7 @@ export function table(rows: string[][]): string {
 
 /** A block of text by anyone. More backticks close it than any line has in a row, so that no line ends it. */
 export function block(language: string, lines: string[]): string {
-  const text = lines.map(harmless).join('\n');
+  const text = lines.map(sanitize).join('\n');
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
   const mark = '`'.repeat(longest + 1);
   return `${mark}${language}\n${text}\n${mark}`;

@@ -69,7 +69,7 @@ export function linksIn(page: string): string[] {
 }
 
 /** A page or an output as it is in every run: without times, durations, addresses and generated ids. */
-export function settled(text: string): string {
+export function normalized(text: string): string {
   return text
     .replace(/"time":"[^"]+"/g, '"time":"…"')
     .replace(/latency_ms":[0-9.]+/g, 'latency_ms":…')

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { ROOT } from '../stack/paths.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { followWithDocker, followWithoutDocker } from './follow.ts';
-import { anchorsIn, linksIn, settled, blocksIn } from './page.ts';
+import { anchorsIn, linksIn, normalized, blocksIn } from './page.ts';
 import { reasonsTable } from './reasons.ts';
 
 const README = `${ROOT}README.md`;
@@ -24,7 +24,7 @@ const withoutDocker = steps.filter(({ section }) => section === 'Without Docker'
 function promiseOutputs(promised: typeof steps, outputs: () => Map<number, string>) {
   for (const { commands, output, line } of promised) {
     it(`line ${line}: ${commands.replaceAll('\n', '; ')}`, () => {
-      expect(settled(outputs().get(line)!).split('\n')).to.deep.equal(settled(output).split('\n'));
+      expect(normalized(outputs().get(line)!).split('\n')).to.deep.equal(normalized(output).split('\n'));
     });
   }
 }

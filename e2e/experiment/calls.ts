@@ -2,7 +2,7 @@
 import type { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outcomeOf } from '../picture/outcomes.ts';
-import { beginning } from '../stack/foreign-text.ts';
+import { truncate } from '../stack/foreign-text.ts';
 import { get } from '../stack/http.ts';
 
 const PATIENCE_MS = 10_000;
@@ -117,8 +117,8 @@ export class Caller {
     const result: Pick<Call, 'status' | 'reason' | 'body' | 'error'> = await this.#options.ask(id, msg).then(
       ({ status, body = '', json }) => {
         const given: unknown = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // of what is nearly JSON, too
-        const reason = typeof given === 'string' ? beginning(given, MAX_REASON_CHARS) : '';
-        return { status, body: beginning(body, MAX_BODY_CHARS), ...(reason && { reason }) };
+        const reason = typeof given === 'string' ? truncate(given, MAX_REASON_CHARS) : '';
+        return { status, body: truncate(body, MAX_BODY_CHARS), ...(reason && { reason }) };
       },
       (error) => ({ error: inWords(error) }),
     );

@@ -1,4 +1,4 @@
-import { beginning } from '../stack/foreign-text.ts';
+import { truncate } from '../stack/foreign-text.ts';
 import type { Call } from './calls.ts';
 
 const MAX_CHARS = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ export class LogLines {
   }
 
   add(line: string) {
-    const entry = { at: Date.now(), text: beginning(line, MAX_LINE_CHARS) };
+    const entry = { at: Date.now(), text: truncate(line, MAX_LINE_CHARS) };
     this.#lines.push(entry);
     this.#file(entry);
     this.#hasIds ||= this.#byId.size > 0;

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { slowest } from '../experiment/calls.ts';
 import { callsOf } from '../experiment/history.ts';
 import { nameOf } from '../picture/outcomes.ts';
-import { settled } from '../docs/page.ts';
+import { normalized } from '../docs/page.ts';
 import { ROOT } from '../stack/paths.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { actOut, type ActedOut } from './act-out.ts';
@@ -79,7 +79,7 @@ describeWithDocker('The failure gallery', function () {
   describe('acted out', () => {
     it('is what its page says', () => {
       const page = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
-      expect(settled(galleryPage(actedOut))).to.equal(settled(page));
+      expect(normalized(galleryPage(actedOut))).to.equal(normalized(page));
     });
   });
 });

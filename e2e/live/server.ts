@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
-import { harmless, printable } from '../stack/foreign-text.ts';
+import { sanitize, printable } from '../stack/foreign-text.ts';
 import { historyText } from '../experiment/history-file.ts';
 import { pageFiles, pageHtml } from './build-page.ts';
 import type { Experiment } from './experiment.ts';
@@ -84,7 +84,7 @@ const errors: Middleware = async (ctx, next) => {
 
 /** For the page, which shows what strangers wrote: log lines, answers, names. */
 const toJson = (value: unknown) =>
-  JSON.stringify(value, (_, part) => (typeof part === 'string' ? harmless(part) : part));
+  JSON.stringify(value, (_, part) => (typeof part === 'string' ? sanitize(part) : part));
 
 async function bodyOf(ctx: Context): Promise<Record<string, unknown>> {
   const length = Number(ctx.get('Content-Length') || NaN);

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { beginning, printable } from '../stack/foreign-text.ts';
+import { truncate, printable } from '../stack/foreign-text.ts';
 import { outcomeOf } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
 import { get } from '../stack/http.ts';
@@ -105,7 +105,7 @@ export class Pair {
     const [sent, at] = [`${method} ${url}`, Date.now()];
     try {
       const { status, head, body: text, ms } = await get(url, {}, { timeoutMs, method });
-      const answer = { status, head, body: beginning(text, MAX_BODY_CHARS), ms };
+      const answer = { status, head, body: truncate(text, MAX_BODY_CHARS), ms };
       const body = printable(text) || 'an empty body';
       return { sent, at, answer, received: `${answer.status} after ${Math.round(answer.ms)} ms: ${body}` };
     } catch (error) {

@@ -1,11 +1,11 @@
 import { parseArgs, type ParseArgsConfig, type ParseArgsOptionsConfig } from 'node:util';
-import { harmless } from './foreign-text.ts';
+import { sanitize } from './foreign-text.ts';
 
 /** A command cannot do what it was asked for, for a reason that the person at the keyboard can do something about. */
 export class Unusable extends Error {
   /** The message may quote strangers: a terminal shows it, and a report keeps it. */
   constructor(message: string) {
-    super(harmless(message));
+    super(sanitize(message));
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { harmless, inOneLine, shortened } from './foreign-text.ts';
+import { sanitize, inOneLine, shortened } from './foreign-text.ts';
 
 /** What somebody may write to act on a terminal or to mislead a reader, and how it is shown. */
 const SHOWN: [what: string, text: string, shown: string][] = [
@@ -29,8 +29,8 @@ const SHOWN: [what: string, text: string, shown: string][] = [
 describe("Strangers' text", () => {
   for (const [what, text, shown] of SHOWN) {
     it(`is shown with the number of what is invisible: ${what}`, () => {
-      expect(harmless(text)).to.equal(shown);
-      expect(harmless(shown)).to.equal(shown);
+      expect(sanitize(text)).to.equal(shown);
+      expect(sanitize(shown)).to.equal(shown);
     });
   }
 

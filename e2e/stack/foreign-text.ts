@@ -8,7 +8,7 @@ export const INVISIBLE = String.raw`\p{C}\p{Default_Ignorable_Code_Point}\u2028\
 const invisible = new RegExp(`[${INVISIBLE}]`, 'gu');
 
 /** As it was, but with the number of each character that is invisible: `\x1b`, `\u202e`. Tabs and line feeds stay. */
-export function harmless(text: string): string {
+export function sanitize(text: string): string {
   return text.replace(invisible, (character) => {
     const code = character.codePointAt(0)!;
     if (character === '\t' || character === '\n') return character;
@@ -19,7 +19,7 @@ export function harmless(text: string): string {
 }
 
 /** The same in one line. */
-export const inOneLine = (text: string) => harmless(text.replace(/\s+/g, ' '));
+export const inOneLine = (text: string) => sanitize(text.replace(/\s+/g, ' '));
 
 /** At most `max` lines, each of at most 2000 characters; says what it left out. */
 export function shortened(lines: string[], max: number): string[] {
@@ -31,13 +31,13 @@ export function shortened(lines: string[], max: number): string[] {
   return rest > 0 ? [...kept, `… (${rest} more lines)`] : kept;
 }
 
-/** A text for a sentence that quotes it: without the colours of a log, harmless, in one line and of at most `max` characters. */
+/** A text for a sentence that quotes it: without the colours of a log, sanitized, in one line and of at most `max` characters. */
 export function printable(text: string, max = 300): string {
   const line = inOneLine(stripVTControlCharacters(text)).trim();
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 
 /** The beginning of a text, on its own: a slice would keep all of it in memory. */
-export function beginning(text: string, maxChars: number): string {
+export function truncate(text: string, maxChars: number): string {
   return text.length > maxChars ? Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le') : text;
 }

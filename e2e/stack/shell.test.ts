@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { harmless } from './foreign-text.ts';
+import { sanitize } from './foreign-text.ts';
 import { quoted } from './shell.ts';
 
 /** Names that a folder can have. */
@@ -57,7 +57,7 @@ describe('A quoted text', () => {
   }
 
   for (const name of [...PLAIN, ...HOSTILE, ...INVISIBLE]) {
-    const title = harmless(JSON.stringify(name));
+    const title = sanitize(JSON.stringify(name));
     const isVisible = !INVISIBLE.includes(name);
 
     for (const shell of isVisible ? ['bash', 'dash'] : ['bash']) {

@@ -1,5 +1,5 @@
 import { Unusable } from '../../stack/command.ts';
-import { harmless } from '../../stack/foreign-text.ts';
+import { sanitize } from '../../stack/foreign-text.ts';
 import type { Report } from './report.ts';
 
 /** What the runner of Classroom 50 tells an autograder in its environment, and the field that each goes into. */
@@ -25,15 +25,15 @@ export function classroom50({ when, results, reason }: Report, env: NodeJS.Proce
   const tests = results.map(({ section, name, points, verdict, because }) => {
     const max = section === 'lab' && verdict !== 'not applicable' ? Math.round(points * factor) : 0;
     return {
-      'test-name': harmless(section === 'lab' ? name : `Robustness: ${name}`),
+      'test-name': sanitize(section === 'lab' ? name : `Robustness: ${name}`),
       passed: verdict !== 'fail',
       score: verdict === 'pass' ? max : 0,
       'max-score': max,
-      ...(because && { because: harmless(because) }),
+      ...(because && { because: sanitize(because) }),
     };
   });
   // 0 of 0 would be a pass there.
-  if (reason) tests.push({ 'test-name': harmless(reason), passed: false, score: 0, 'max-score': 1 });
+  if (reason) tests.push({ 'test-name': sanitize(reason), passed: false, score: 0, 'max-score': 1 });
   const sum = (key: 'score' | 'max-score') => tests.reduce((total, test) => total + test[key], 0);
   return `${JSON.stringify(
     {

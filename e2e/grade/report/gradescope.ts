@@ -1,4 +1,4 @@
-import { harmless } from '../../stack/foreign-text.ts';
+import { sanitize } from '../../stack/foreign-text.ts';
 import { type Report } from './report.ts';
 import { duration } from '../../stack/duration.ts';
 
@@ -13,7 +13,7 @@ export function gradescope({ ms, scores, results, reason }: Report): string {
       verdict !== 'not applicable' && { score: verdict === 'pass' ? points : 0, max_score: points }),
     // Gradescope knows no third; what does not apply is no fault.
     status: verdict === 'fail' ? 'failed' : 'passed',
-    output: harmless(
+    output: sanitize(
       because ??
         Object.entries(verdict === 'fail' ? { sent, received, expected, why, fix } : {})
           .map(([label, text]) => `${label}: ${text}`)
@@ -24,7 +24,7 @@ export function gradescope({ ms, scores, results, reason }: Report): string {
   }));
   const { lab, robustness } = scores;
   const sum = `The lab's requirements: ${lab.passed} of ${lab.of}. Robustness: ${robustness.passed} of ${robustness.of}. Graded in ${duration(ms)}.`;
-  const output = harmless(reason ?? sum);
+  const output = sanitize(reason ?? sum);
   // Without any test, Gradescope asks for a score.
   const score = reason ? { score: 0 } : {};
   const about = { ...score, output, output_format: 'text', execution_time: Math.round(ms / 1000) };

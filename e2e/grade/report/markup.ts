@@ -1,4 +1,4 @@
-import { harmless } from '../../stack/foreign-text.ts';
+import { sanitize } from '../../stack/foreign-text.ts';
 
 /** HTML or XML that is safe as it is. */
 export class Markup {
@@ -24,5 +24,5 @@ function asText(value: Value): string {
   if (Array.isArray(value)) return value.map(asText).join('');
   if (value instanceof Markup) return value.text;
   // XML allows neither controls nor halves of a surrogate pair, however they are written.
-  return harmless(String(value)).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return sanitize(String(value)).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
