@@ -75,7 +75,7 @@ describe('A steady caller', () => {
     caller.stop();
   });
 
-  it('says what came of a call: an answer, or why there was none', async () => {
+  it('records how a call ended: an answer, or why there was none', async () => {
     const answers = [
       async () => ({ status: 503, body: 'x'.repeat(5000), json: { reason: 'timeout' } }),
       async () => Promise.reject(new Error('broken')),

@@ -1,4 +1,4 @@
-/** The one steady caller: calls at a fixed rate, whether or not earlier ones have been answered, and single ones. */
+/** Makes calls at a fixed rate, whether or not earlier ones have been answered, and single calls. */
 import type { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outcomeOf } from '../picture/outcomes.ts';
@@ -8,7 +8,7 @@ import { get } from '../stack/http.ts';
 const PATIENCE_MS = 10_000;
 const MAX_BODY_CHARS = 2000;
 const MAX_REASON_CHARS = 100;
-const LOOK_MS = 50; // a new rate is seen soon
+const POLL_MS = 50; // how soon a new rate takes effect
 
 /** What a steady call sends. */
 export const STEADY = 'hello';
@@ -16,7 +16,7 @@ export const STEADY = 'hello';
 interface Answer {
   status?: number;
   body?: string;
-  /** The body as JSON, where it is. */
+  /** The parsed body, if it is JSON. */
   json?: any;
 }
 
@@ -29,35 +29,35 @@ export interface Call {
   msg: string;
   /** When it was due, in milliseconds since 1970. */
   at: number;
-  /** How long it took from when it was due to the end of its answer or to the error, in milliseconds: every call that a stall delays shows it. */
+  /** Milliseconds from when the call was due until its answer or its error: a stall shows in every call that it delays. */
   ms: number;
   /** One of `OUTCOMES`. */
   outcome: string;
-  /** Undefined when there was no whole answer; `error` then says why. */
+  /** Undefined when no whole answer arrived; `error` then says why. */
   status?: number;
-  /** The `reason` in the answer, if there is one. A stranger's service may give any text; 100 characters of it are kept. */
+  /** The `reason` in the answer, if there is one. It may be any text, cut after 100 characters. */
   reason?: string;
   /** The answer, cut after 2,000 characters. */
   body?: string;
   error?: string;
 }
 
-/** How a call is made. */
+/** Makes one call. */
 export type Ask = (id: string, msg: string) => Promise<Answer>;
 
 interface CallerOptions {
-  /** Calls a second; 0 for none. */
+  /** How many calls are due in a second; 0 for none. */
   perSecond: number;
   ask: Ask;
-  /** Is told of each call that has ended. */
+  /** Called with each call that has ended. */
   ended: (call: Call) => void;
   /** What the request ids begin with; the call's number follows. */
   prefix?: string;
-  /** How many calls are made at most. */
+  /** The largest number of calls that are made. */
   most?: number;
-  /** How many calls may wait at once; calls that are due while so many wait are left out. */
+  /** The largest number of calls that may wait at once; the caller skips calls that are due while it is reached. */
   maxWaiting?: number;
-  /** How much of its own stall the caller makes up for, in milliseconds; calls that were due earlier are left out. */
+  /** After a stall of its own, the caller makes the calls that were due in the last `maxBehindMs` and skips older ones. */
   maxBehindMs?: number;
 }
 
@@ -65,7 +65,7 @@ export class Caller {
   perSecond: number;
   isResting = false;
   readonly prefix: string;
-  /** Resolves once all steady calls have ended, which begin no more: it was stopped, or has made `most`. */
+  /** Resolves when the caller was stopped or has made `most` calls, and all of its steady calls have ended. */
   readonly done: Promise<void>;
   readonly #options: CallerOptions;
   #count = 0;
@@ -88,9 +88,9 @@ export class Caller {
     let due = performance.now();
     while (!this.#isStopped && this.#count < most) {
       const now = performance.now();
-      if (this.isResting || this.perSecond === 0) due = now + LOOK_MS;
+      if (this.isResting || this.perSecond === 0) due = now + POLL_MS;
       if (due > now) {
-        await sleep(Math.min(due - now, LOOK_MS));
+        await sleep(Math.min(due - now, POLL_MS));
         continue;
       }
       due = Math.max(due, now - maxBehindMs);
@@ -104,7 +104,7 @@ export class Caller {
     await Promise.all(waiting);
   }
 
-  /** One more call, now. Never rejects. */
+  /** Makes one more call, now. Never rejects. */
   send(msg: string): Promise<Call> {
     return this.#call(msg, performance.now());
   }
@@ -116,7 +116,7 @@ export class Caller {
     this.#waiting++;
     const result: Pick<Call, 'status' | 'reason' | 'body' | 'error'> = await this.#options.ask(id, msg).then(
       ({ status, body = '', json }) => {
-        const given: unknown = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // of what is nearly JSON, too
+        const given: unknown = json?.reason ?? /"reason"\s*:\s*"(\w+)"/.exec(body)?.[1]; // finds it in a body that is not quite JSON, too
         const reason = typeof given === 'string' ? truncate(given, MAX_REASON_CHARS) : '';
         return { status, body: truncate(body, MAX_BODY_CHARS), ...(reason && { reason }) };
       },
@@ -129,7 +129,7 @@ export class Caller {
     return call;
   }
 
-  /** Begins no further steady call. */
+  /** Starts no further steady call. */
   stop() {
     this.#isStopped = true;
   }
@@ -146,13 +146,13 @@ function inWords({ name, code, message }: NodeJS.ErrnoException): string {
   return code === 'ECONNREFUSED' ? 'the connection was refused' : message;
 }
 
-/** Steady calls that are all kept. `using` stops them at the end of a block, however that ends. */
+/** Keeps all of its steady calls. `using` stops them at the end of a block. */
 interface SteadyCalls extends Disposable {
-  /** Those that have ended so far, in the order in which they ended. */
+  /** The calls that have ended so far, in the order of their ends. */
   calls: readonly Call[];
-  /** Begins no further call, and resolves to all, in the order in which they were due. */
+  /** Starts no further call, and resolves to all calls, in the order in which they were due. */
   stop(): Promise<Call[]>;
-  /** The same, once `most` calls have been made. */
+  /** Resolves to the same once `most` calls have ended. */
   done: Promise<Call[]>;
 }
 
@@ -168,5 +168,5 @@ export function callSteadily(perSecond: number, ask: Ask, most?: number): Steady
   return { calls, stop, done, [Symbol.dispose]: stop };
 }
 
-/** The longest time of the calls; -Infinity of none. */
+/** Finds the longest time of the calls; it is -Infinity if there are none. */
 export const slowest = (calls: { ms: number }[]) => calls.reduce((most, { ms }) => Math.max(most, ms), -Infinity);

@@ -1,17 +1,17 @@
-/** Says in words what came of a call, and why. */
+/** Says in words how a call ended, and why. */
 import type { Call } from './calls.ts';
 import type { Name, Phase } from './history.ts';
 import { OUTCOMES, REASONS } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
 
 const JUST_MS = 1000;
-const DRAIN_MS = 3000; // A stops listening at SIGTERM, and ends within two seconds
-const LAG_MS = 20; // what changes so shortly before the end of a call had no time to change its outcome
+const DRAIN_MS = 3000; // A stops listening at SIGTERM and ends within two seconds
+const LAG_MS = 20; // a change this short before the end of a call came too late to change its outcome
 
-/** The lines of each log about a call: those with its id, or those of its time where the service logs no ids. */
+/** The lines of each log about a call: the lines with its id, or, where the service logs no ids, the lines of its time. */
 export type Found = Record<Name, { lines: string[]; by: 'id' | 'time' }>;
 
-/** What is said of a call, and of its lines in each log. */
+/** The explanation of a call, and its lines in each log. */
 export interface Explained {
   explanation: string;
   logs: Record<Name, { lines: string[]; remark: string }>;
@@ -21,20 +21,20 @@ export interface Explained {
 interface Seen {
   /** Whether A was in one of these states during the call, early enough to matter. */
   was: (...states: State[]) => boolean;
-  /** Whether A had ended less than a second before the call began, and was not back yet. */
+  /** Whether A had ended less than a second before the call began and was still down. */
   hasJustEnded: boolean;
-  /** Whether A ended during the call, during it or less than a second after it, and less than three after it. */
+  /** Whether A ended during the call; or up to a second after it; or up to three seconds after it. */
   endsDuring: boolean;
   endsSoon: boolean;
   isDraining: boolean;
   /** Whether A has a line of the call. */
   isReceived: boolean;
-  /** The system's code of the error and B's reason, as B's own log line has them. */
+  /** The error code of the system and B's reason, both from B's own log line. */
   code: string;
   reason: string;
 }
 
-/** Why a call had its outcome. Of an outcome's rows the first that applies is said; what none explains is left open. */
+/** Why a call had its outcome: the first row that applies is used; if none does, no cause is given. */
 const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: Seen) => string][] = [
   ['dns', ({ code }) => code === 'ETIMEDOUT', () => 'The lookup of its name got no answer by the deadline.'],
   ['dns', ({ was }) => was('cut off'), () => 'It ran without a network, and so without a name.'],
@@ -42,12 +42,12 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
   ['dns', ({ was }) => was('stopped', 'stopping'), () => 'While it is stopped, its name has no address.'],
   ['dns', ({ endsSoon }) => endsSoon, () => 'It was about to end, and its name was already gone.'],
   ['dns', ({ was }) => was('starting'), () => 'It had only begun to start, and its name was not there yet.'],
-  ['refused', ({ was }) => was('starting'), () => 'It had its address, and did not listen yet.'],
-  ['refused', ({ was }) => was('replaced'), () => 'The fake had its address, and did not listen yet.'],
+  ['refused', ({ was }) => was('starting'), () => 'It had its address but did not listen yet.'],
+  ['refused', ({ was }) => was('replaced'), () => 'The fake had its address but did not listen yet.'],
   [
     'refused',
     ({ hasJustEnded }) => hasJustEnded,
-    () => 'Its address was still there, or there again, and nothing listened.',
+    () => 'Its address was still known, or known again, but nothing listened there.',
   ],
   ['refused', ({ isDraining }) => isDraining, () => 'It was about to end and no longer listened.'],
   ['refused', ({ was }) => was('stopped'), () => 'Nothing listens at its address while it is stopped.'],
@@ -60,26 +60,30 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
   [
     'reset',
     ({ was, hasJustEnded, endsDuring }) => (hasJustEnded || endsDuring) && !was('replaced'),
-    () => 'It ended, and its connections with it.',
+    () => 'It ended, and its connections ended with it.',
   ],
-  ['timeout', ({ was }) => was('paused'), () => 'While it is paused, connections to it are taken and never answered.'],
+  [
+    'timeout',
+    ({ was }) => was('paused'),
+    () => 'While it is paused, connections to it are accepted and never answered.',
+  ],
   [
     'timeout',
     ({ was }) => was('cut off'),
-    () => 'B still had a connection to it, or its address, and nothing arrives there any more.',
+    () => 'B still had a connection to it, or its address, but nothing arrives there any more.',
   ],
   [
     'timeout',
     ({ was, endsDuring, isReceived }) => endsDuring && was('running') && isReceived,
     () => 'It ended before it had answered.',
   ],
-  ['timeout', ({ was, endsDuring }) => endsDuring && was('running'), () => 'It ended meanwhile.'],
+  ['timeout', ({ was, endsDuring }) => endsDuring && was('running'), () => 'It ended while B waited.'],
   [
     'timeout',
     ({ hasJustEnded }) => hasJustEnded,
-    () => 'The call went to an address where no one took it: the old one, or one that is only about to be used.',
+    () => 'The call went to an address where nothing accepted it: the old one, or a new one that was not in use yet.',
   ],
-  ['timeout', ({ was }) => was('starting'), () => 'The call went to an address where no one took it yet.'],
+  ['timeout', ({ was }) => was('starting'), () => 'The call went to an address where nothing accepted it yet.'],
   ['bad_status', ({ code }) => /^HTTP_\d+$/.test(code), ({ code }) => `The answer had the status ${code.slice(5)}.`],
   ['bad_body', ({ code }) => code.startsWith('HPE_'), () => 'The answer was not valid HTTP.'],
   [
@@ -90,8 +94,8 @@ const CAUSES: [outcome: string, applies: (seen: Seen) => boolean, cause: (seen: 
 ];
 
 /**
- * What an outcome means, why it came, and what the lines of the two logs, or their absence, say about the call. `phases`
- * are those of A around the call; `fake` is what the fake in its place did, as the end of a sentence that begins with "A".
+ * Says what an outcome means, why the call had it, and what the two logs show of the call. `phases` are A's phases around
+ * the call; `fake` is what the fake in A's place did, as the end of a sentence that begins with "A".
  */
 export function explain(call: Call, { phases, fake }: { phases: Phase[]; fake?: string }, found: Found): Explained {
   const { at, ms, outcome, body = '' } = call;
@@ -133,14 +137,14 @@ export function explain(call: Call, { phases, fake }: { phases: Phase[]; fake?: 
   };
 }
 
-/** Whether A ends with the beginning of a phase: a restart may be seen only as the start after it. */
+/** Whether A ended when this phase began. A restart may be visible only as the start that follows it. */
 const isEnd = ({ state }: Phase, index: number, phases: Phase[]) =>
   ['stopping', 'stopped', 'recreated'].includes(state) ||
   (state === 'starting' && phases[index - 1]?.state === 'running');
 
 function stateIn(during: Phase[], outcome: string, fake: string | undefined): string {
   const all = during.map(({ is }) => is);
-  // An A that answers is not what its engine last said of it, and one that runs does not refuse.
+  // What the engine said last is out of date when A answers, and when A is said to run but does not answer.
   const isKnown = outcome === '200' ? during[0]?.state === 'replaced' : during[0]?.state !== 'running';
   if (all.length === 0 || (all.length === 1 && !isKnown)) return '';
   const then = all.length === 1 ? `A was ${all[0]} then.` : `A was ${all.join(', then ')} during the call.`;
@@ -148,7 +152,7 @@ function stateIn(during: Phase[], outcome: string, fake: string | undefined): st
   return fake && isAnswered && during.some(({ state }) => state === 'replaced') ? `${then} The fake ${fake}.` : then;
 }
 
-/** The code and the reason in B's line of the call, where it is JSON and has them. */
+/** Reads the code and the reason from B's line of the call, if it is JSON and has them. */
 function saidByB({ lines, by }: Found['b']): Pick<Seen, 'code' | 'reason'> {
   for (const line of by === 'id' ? lines : []) {
     try {

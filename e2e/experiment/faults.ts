@@ -1,30 +1,30 @@
-/** All that can be done to a pair, once each: what it is called, where it leaves its service, and the command that does it, where there is one. */
+/** Everything that can be done to a pair: a row for each fault, with its label, the state it leaves A or B in, and its commands. */
 import type { State } from '../picture/states.ts';
 import { NODE } from '../stack/docker/program.ts';
 import type { Name } from './history.ts';
 
-/** What commands on a pair in containers name; all fit to be pasted. */
+/** The names in commands on a pair in containers, each quoted so that it can be pasted. */
 export interface ContainerNames {
-  /** `docker compose`, with what says which project is meant. */
+  /** `docker compose` with the options that choose the project. */
   compose: string;
   a: string;
   b: string;
-  /** A's container, and its networks with its names in each. */
+  /** A's container, and its networks with A's names in each. */
   container: string;
   networks: { name: string; aliases: string[] }[];
-  /** The stand-in's container, what begins the command that runs it, with all its options but one, and its image. */
+  /** The stand-in's container, the start of the command that runs it, and its image. */
   standIn: { name: string; run: string; image: string };
 }
 
-/** What commands on a pair of processes name. */
+/** The parts of commands on a pair of processes. */
 export interface ProcessNames {
   kill: (signal: string, name: Name) => string;
   start: Record<Name, string>;
-  /** A's. */
+  /** A's port. */
   port: string;
 }
 
-/** How a service is, as far as it decides what can be done to it. */
+/** The state of a service, as far as it decides which faults are possible. */
 export interface Seen {
   state: 'running' | 'starting' | 'paused' | 'stopped' | 'replaced';
   isCutOff: boolean;
@@ -33,13 +33,13 @@ export interface Seen {
 interface Fault {
   label: string;
   target: Name;
-  /** What the target goes through until it is done, if that takes time, and where it is then. */
+  /** The state of the target while the fault takes effect, if that takes time, and the state after it. */
   during?: State;
   leaves: State;
-  /** What brings the target back. */
+  /** The name of the fault that brings the target back. */
   undoneBy?: string;
   isPossible: (service: Seen) => boolean;
-  /** Its command, where it can be done; `behaviour` is the stand-in's, or empty for what each message says. */
+  /** Its command, where it can be done. `behaviour` is the stand-in's; if it is empty, each message says what to do. */
   containers?: (names: ContainerNames, behaviour: string) => string;
   processes?: (names: ProcessNames, behaviour: string) => string;
 }
@@ -128,7 +128,7 @@ export const FAULTS = {
 } satisfies Record<string, Fault>;
 export type FaultName = keyof typeof FAULTS;
 
-/** Undefined for a name that is none of a fault. */
+/** Finds a fault by its name; undefined if there is none. */
 export const faultOf = (name: string): Fault | undefined =>
   Object.hasOwn(FAULTS, name) ? FAULTS[name as FaultName] : undefined;
 

@@ -2,10 +2,10 @@ import type { Call } from './calls.ts';
 import type { Command, Event, Name, StateEvent } from './history.ts';
 import { LogLines } from './log-lines.ts';
 
-const MAX_CHARS = 32 * 1024 * 1024; // of all messages and answers that are kept
-const MAX_OTHERS = 2000; // of states, of answers for health, of commands: the oldest go first
+const MAX_CHARS = 32 * 1024 * 1024; // the sum over all kept messages and answers
+const MAX_OTHERS = 2000; // states, health answers or commands: the oldest are dropped first
 
-/** A history that grows without end. It keeps the last `mostCalls` calls or a few more, and about 16 MB of each log. */
+/** A history that grows without end. It keeps about the last `mostCalls` calls, and about 16 MB of each log. */
 export class GrowingHistory {
   readonly calls: Call[] = [];
   /** How many calls have ended, kept or not. */
@@ -23,7 +23,7 @@ export class GrowingHistory {
     this.logs = { a: new LogLines(prefix), b: new LogLines(prefix) };
   }
 
-  /** Adds anything but a command, which `begin` adds before it has ended. */
+  /** Adds any event except a command: `begin` adds that when it starts. */
   add(event: Event) {
     if (event.event === 'call') this.#addCall(event);
     if (event.event === 'log') this.logs[event.service].add(event.line);
@@ -44,7 +44,7 @@ export class GrowingHistory {
     this.#chars -= dropped.reduce((sum, old) => sum + charsOf(old), 0);
   }
 
-  /** The calls that have ended since `ended` had ended; all that are kept where some of those are gone. */
+  /** The calls that ended after the first `ended` ones; every kept call if some of them are no longer kept. */
   since(ended: number): { calls: readonly Call[]; isAll: boolean } {
     const added = this.ended - ended;
     const isAll = !(ended > 0 && added >= 0 && added <= this.calls.length);
@@ -55,7 +55,7 @@ export class GrowingHistory {
     return this.calls.findLast((call) => call.n === n);
   }
 
-  /** Everything that is kept, in the order of its time. */
+  /** All kept events, in the order of their times. */
   events(): Event[] {
     const commands = this.commands.flatMap(({ ms, ...command }): Event[] =>
       ms === undefined ? [] : [{ event: 'fault', ms, ...command }],

@@ -72,7 +72,7 @@ describe('A history in a file', () => {
     expect(readHistory(path).map(({ at }) => at)).to.deep.equal(OUTAGE.map(({ at }) => at));
   });
 
-  it('has all that was written when its process was killed', async () => {
+  it('has everything that was written before its process was killed', async () => {
     const script = `const { HistoryFile } = await import(${JSON.stringify(MODULE)});
       const file = new HistoryFile(${JSON.stringify(path)});
       for (let at = 0; at < 1000; at++) file.add({ event: 'log', at, service: 'a', line: 'a line' });

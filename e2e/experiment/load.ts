@@ -13,7 +13,7 @@ export interface Latencies {
   worst: number;
 }
 
-/** Keeps each of `connections` busy: the next call goes out when the answer is in. Rejects on any status but `status`. */
+/** Keeps each of `connections` busy: each sends its next call when it has its answer. Rejects on any other status. */
 export async function closedLoop(url: string, connections: number, seconds: number, status = 200): Promise<Latencies> {
   const tally = newTally(url, status);
   const options = { url, connections, duration: seconds, sampleInt: 100, timeout: 20 };
@@ -25,13 +25,13 @@ export async function closedLoop(url: string, connections: number, seconds: numb
   return tally.latencies();
 }
 
-/** So many calls over 32 connections, as fast as they are answered. */
+/** Makes `calls` calls over 32 connections, as fast as they are answered. */
 export async function callMany(url: string, calls: number) {
   const { errors } = await autocannon({ url, connections: 32, amount: calls, timeout: 20 });
   if (errors > 0) throw new Error(`${errors} calls of ${url} got no answer.`);
 }
 
-/** Calls at a fixed rate, whether or not earlier calls have been answered. (autocannon's rates send bursts, once a second.) */
+/** Calls at a fixed rate, whether or not earlier calls have been answered. (autocannon would send a burst each second.) */
 export async function openLoop(url: string, perSecond: number, seconds: number, status = 200): Promise<Latencies> {
   const tally = newTally(url, status);
   const agent = new Agent({ keepAlive: true });
@@ -41,7 +41,7 @@ export async function openLoop(url: string, perSecond: number, seconds: number, 
   return tally.latencies();
 }
 
-/** One request over the agent's connections, which reads the answer and keeps none of it: less work than the server's. */
+/** Makes one request over the agent's connections and drops the answer's body, which costs less than the server's work. */
 function ask(url: string, agent: Agent) {
   return new Promise<{ status: number }>((resolve, reject) => {
     const call = get(url, { agent, timeout: 20_000 }, (response) => {
@@ -52,7 +52,7 @@ function ask(url: string, agent: Agent) {
   });
 }
 
-/** Takes up to one answer in a hundred that is not the expected one: a busy machine may make a call miss its deadline. */
+/** Collects latencies. One call in a hundred may have another status: on a busy machine a call can miss its deadline. */
 function newTally(url: string, expected: number) {
   const start = performance.now();
   const latencies = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 }); // microseconds

@@ -3,7 +3,7 @@ import type { Call } from './calls.ts';
 
 const MAX_CHARS = 16 * 1024 * 1024;
 const MAX_LINE_CHARS = 4000;
-const LINE_CHARS = 100; // what the shortest line takes: one that is empty is still kept
+const LINE_CHARS = 100; // each line counts for this many more: an empty line takes memory, too
 const MAX_FOUND = 20;
 const EARLY_MS = 20;
 const LATE_MS = 300;
@@ -13,16 +13,16 @@ interface Line {
   text: string;
 }
 
-/** What a service has written lately: some 16 MB of it, the oldest of which goes first. */
+/** The newest lines that a service has written, up to 16 MB: the oldest are dropped first. */
 export class LogLines {
   readonly #ids: RegExp;
   #lines: Line[] = [];
   #chars = 0;
-  /** The lines in which a request's id stands; empty where the service logs none. */
+  /** The lines with each request id; empty if the service logs no ids. */
   #byId = new Map<string, Line[]>();
   #hasIds = false;
 
-  /** `prefix` is what the ids of the requests begin with; a number follows. */
+  /** Each request id is `prefix` followed by a number. */
   constructor(prefix: string) {
     this.#ids = new RegExp(`${prefix}\\d+(?!-)`, 'g');
   }
@@ -48,23 +48,23 @@ export class LogLines {
     }
   }
 
-  /** All that are kept. */
+  /** All kept lines. */
   all(): readonly Line[] {
     return this.#lines;
   }
 
-  /** The lines of a call: by its id where this service logs ids, and else whatever was written in its time. */
+  /** The lines of a call: the lines with its id, or, if this service logs no ids, the lines of its time. */
   of({ id, at, ms }: Pick<Call, 'id' | 'at' | 'ms'>): { lines: string[]; by: 'id' | 'time' } {
     const found = this.#hasIds ? (this.#byId.get(id) ?? []) : this.#around(at, at + ms);
     return { lines: found.slice(0, MAX_FOUND).map(({ text }) => text), by: this.#hasIds ? 'id' : 'time' };
   }
 
-  /** Whether a call that has ended can have no more lines: one with its id is there, or its time is over. */
+  /** Whether no more lines of an ended call can come: one with its id has come, or its time is over. */
   isSettled({ id, at, ms }: Pick<Call, 'id' | 'at' | 'ms'>): boolean {
     return this.#hasIds ? this.#byId.has(id) : Date.now() > at + ms + LATE_MS;
   }
 
-  /** Those nearest to the end of a call, which is when most services write. */
+  /** Finds the lines nearest to the end of a call, when most services write. */
   #around(from: number, to: number): Line[] {
     const first = this.#lines.findLastIndex(({ at }) => at < from - EARLY_MS) + 1;
     const lines = this.#lines.slice(first).filter(({ at }) => at <= to + LATE_MS);

@@ -4,7 +4,7 @@ import { slowest } from './calls.ts';
 import { callsIn, callsOf, outcomesOf, phasesOf, type Event } from './history.ts';
 import type { Perform } from './run.ts';
 
-/** Does to the A of any pair what an outage is made of. */
+/** Runs the faults of an outage on the A of any pair. */
 export function performOn({ a }: Stack): Perform {
   const acts: Record<string, () => Promise<unknown>> = {
     'stop-a': () => a.stop(),
@@ -14,12 +14,13 @@ export function performOn({ a }: Stack): Perform {
     'resume-a': () => a.resume(),
   };
   return async (fault) => {
-    if (!acts[fault]) throw new Error(`${fault} is no part of an outage: it has ${Object.keys(acts).join(', ')}.`);
+    if (!acts[fault])
+      throw new Error(`${fault} is not part of an outage; the parts are ${Object.keys(acts).join(', ')}.`);
     await acts[fault]();
   };
 }
 
-/** An outage as an SVG picture, whose description says what most calls of each phase met. `deadlineMs` is B's, where it is known. */
+/** Draws an outage as SVG; its description lists the outcomes of each phase. `deadlineMs` is B's deadline, if it is known. */
 export function drawOutage(history: Event[], callsPerSecond?: number, deadlineMs?: number): string {
   const [calls, phases] = [callsOf(history), phasesOf(history)];
   const [from, to] = [phases[0]!.from, phases.at(-1)!.to];

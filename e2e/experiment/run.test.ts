@@ -36,7 +36,7 @@ describe('An experiment', () => {
     for (const { from, to } of phasesOf(history)) expect(to - from).to.be.above(90);
   });
 
-  it('has the calls of each phase, and what came of them', () => {
+  it('has the calls of each phase, and their outcomes', () => {
     const [runs, , stopped] = phasesOf(history);
     expect(outcomesOf(callsIn(runs!, callsOf(history), 0, 20))).to.deep.equal(['200']);
     expect(outcomesOf(callsIn(stopped!, callsOf(history)))).to.deep.equal(['dns']);

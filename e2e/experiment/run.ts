@@ -4,20 +4,20 @@ import { Caller, type Ask } from './calls.ts';
 import { faultOf } from './faults.ts';
 import type { Event } from './history.ts';
 
-/** What came of a command, as the one who ran it knows: when it took effect and when that was over, in milliseconds since 1970. */
+/** When a command took effect and when it was done, in milliseconds since 1970, and what it printed. */
 interface Effect {
   from?: number;
   to?: number;
   output?: string;
 }
 
-/** Runs a command, and resolves once it is done. */
+/** Runs a command and resolves when it is done. */
 export type Perform = (command: string) => Promise<Effect | void>;
 
-/** What is done, one after the other: one of the `FAULTS`, another command, or nothing for so many milliseconds. */
+/** The steps, in their order: the name of one of the `FAULTS`, another command, or a number of milliseconds to wait. */
 export type Script = (string | number)[];
 
-/** How B is called meanwhile. */
+/** How B is called while the script runs. */
 interface Calls {
   perSecond: number;
   ask: Ask;
@@ -27,8 +27,8 @@ interface Calls {
 const SILENCE: Calls = { perSecond: 0, ask: () => Promise.reject(new Error('No one calls.')) };
 
 /**
- * Acts out a script, under steady calls if any. With a fault in it, A must be running, and the history has its states. Resolves
- * to the history, without logs; rejects when a command does.
+ * Runs a script while B is called. If the script has a fault, A must be running, and the history has A's states. Resolves to
+ * the history, without logs; rejects when a command does.
  */
 export async function run(script: Script, perform: Perform, calls = SILENCE): Promise<Event[]> {
   const history: Event[] = [];

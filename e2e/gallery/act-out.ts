@@ -9,14 +9,14 @@ import { until } from '../stack/until.ts';
 import type { Act } from './acts.ts';
 import { scriptOf } from './script.ts';
 
-/** An act as it went. */
+/** The record of one act. */
 export interface ActedOut {
   act: Act;
-  /** The blocks that were pasted, and calls on B's `/health` from the first one on that breaks A. */
+  /** The blocks that were pasted, and calls on B's `/health` from the first block that breaks A. */
   history: Event[];
   /** Calls on B while the breaking commands ran, if the act asks for them. */
-  meanwhile: Call[];
-  /** From A's first 200 on its own port to B's first one, in milliseconds; undefined when A has no such port. */
+  callsDuringBreak: Call[];
+  /** Milliseconds from A's first 200 on its own port to B's first 200; undefined when A has no such port. */
   behindAMs: number | undefined;
   /** Whether A's address is another one after the act. */
   isAElsewhere: boolean;
@@ -24,7 +24,7 @@ export interface ActedOut {
   isBTheSame: boolean;
 }
 
-/** Starts the pair and acts out one after the other, each from the state that the one before left. */
+/** Starts the pair and acts out the acts in their order, each from the state that the act before left. */
 export async function* actOut(acts: Act[]): AsyncGenerator<ActedOut, undefined> {
   await using project = newProject();
   const reader = await newReader(project);
@@ -38,10 +38,10 @@ async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
   const prepared = await run(prepares, paste);
   const before = await identities(reader);
 
-  let meanwhile: Event[] = [];
+  let underCalls: Event[] = [];
   const pasteUnderCalls = async (commands: string) => {
-    meanwhile = await run([commands], paste, { perSecond: 50, ask: (id, msg) => askB(reader.urlB, id, msg) });
-    return commandsOf(meanwhile)[0];
+    underCalls = await run([commands], paste, { perSecond: 50, ask: (id, msg) => askB(reader.urlB, id, msg) });
+    return commandsOf(underCalls)[0];
   };
   const health = { perSecond: 10, ask: () => get(`${reader.urlB}/health`) };
   const broken = await run(breaks, act.meanwhile ? pasteUnderCalls : paste, health);
@@ -57,14 +57,14 @@ async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
   return {
     act,
     history: [...prepared, ...broken, ...fixed],
-    meanwhile: callsOf(meanwhile),
+    callsDuringBreak: callsOf(underCalls),
     behindAMs,
     isAElsewhere: before.addressOfA !== after.addressOfA,
     isBTheSame: before.lifeOfB === after.lifeOfB,
   };
 }
 
-/** From A's first 200 on its own port to B's first one, in milliseconds. */
+/** Measures the milliseconds from A's first 200 on its own port to B's first 200. */
 async function timeBehindA({ urlA, urlB }: Reader): Promise<number> {
   const start = await firstSuccess(() => get(`${urlA}/health`));
   return (await firstSuccess(() => get(`${urlB}/call-echo?msg=hello`))) - start;

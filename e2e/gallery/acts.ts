@@ -2,33 +2,33 @@ import { faultOf, type FaultName } from '../experiment/faults.ts';
 import { BASE_IMAGE } from '../stack/docker/engine.ts';
 import { BEHAVIOURS } from '../stack/stand-in.ts';
 
-/** One call while A is in the state that an act has brought about. */
+/** One call during an act, and what B may answer. */
 export interface Expectation {
-  /** What makes A fail this call as it does, if the act's own commands don't. */
+  /** Commands that make A fail this call, if the act's own commands do not. */
   breaks?: string[];
   msg: string;
-  /** What A does, as the end of a sentence that begins with "A". */
+  /** What A does: the words that follow "A" in a sentence. */
   what: string;
   /** What B may answer: `200`, or the reasons of its 503. */
   outcomes: string[];
   /** The longest that B's answer may take, in milliseconds. */
   atMostMs: number;
-  /** Why B answers so, and after this time: one plain sentence. */
+  /** Why B gives this answer after this time: one plain sentence. */
   why: string;
 }
 
-/** One way in which A fails: how to bring it about, what B answers meanwhile, and how to fix it. */
+/** One way in which A fails: how to cause it, what B answers, and how to fix it. */
 export interface Act {
   title: string;
   story: string;
-  /** What does the same on a pair of any kind, where one fault does; otherwise only this repository's pair can be told to. */
+  /** The fault that does the same on any kind of pair; without one, only this repository's pair can play the act. */
   fault?: FaultName;
-  /** What it takes to begin with, apart from what the act before left. */
+  /** Commands that come first, from the state that the act before left. */
   prepares?: string[];
   breaks: string[];
   calls: Expectation[];
   fixes: string[];
-  /** The reasons that B may give to calls made while the breaking commands still run; not watched when absent. */
+  /** The reasons that B may give to calls made while the commands that break A still run; without it, no calls are made. */
   meanwhile?: string[];
   /** Why B gives these reasons, in one plain sentence. */
   why?: string;
@@ -36,31 +36,31 @@ export interface Act {
   hasNoPort?: boolean;
 }
 
-/** The most that a call may take whose failure needs no waiting; what waits takes the deadline. */
+/** The longest time of a call that fails without waiting; a call that waits takes until the deadline. */
 const AT_ONCE_MS = 500;
-const AT_DEADLINE_MS = 1250; // the deadline, B's 50 ms, and the rest for the measuring on a busy machine
+const AT_DEADLINE_MS = 1250; // the deadline, B's 50 ms, and time for a busy machine
 const CONTAINER_A = 'two-services-service-a-1';
 
 const hello = (what: string, outcomes: string[], atMostMs: number, why: string): Expectation[] => [
   { msg: 'hello', what, outcomes, atMostMs, why },
 ];
-/** A call that the stand-in answers as its message says. */
+/** Describes a call to which the stand-in gives the answer that the message asks for. */
 const does = (msg: string, outcome: string, atMostMs: number, why: string): Expectation => {
   return { msg, what: BEHAVIOURS[msg]!.what, outcomes: [outcome], atMostMs, why };
 };
-/** What a fault is on the pair that the page has its readers start. */
+/** The command of a fault on the pair that the gallery's readers start. */
 const command = (fault: FaultName): string =>
   faultOf(fault)!.containers!(
     {
       ...{ compose: 'docker compose', a: 'service-a', b: 'service-b', container: CONTAINER_A },
       networks: [{ name: 'two-services_default', aliases: ['service-a'] }],
-      standIn: { name: '', run: '', image: '' }, // which the page types in its own way
+      standIn: { name: '', run: '', image: '' }, // the gallery has commands of its own for it
     },
     '',
   );
 const stop = command('stop-a');
 const start = 'docker compose up --wait service-a';
-/** B uses a connection for at most a second; after this, it opens one that lasts through the next two calls. */
+/** B uses a connection for at most a second: after this pause it opens a new one, which lasts for the next two calls. */
 const LET_CONNECTIONS_AGE = 'sleep 2';
 const listens = (container: string) =>
   `until docker inspect --format '{{.State.Health.Status}}' ${container} | grep --quiet --line-regexp healthy; do sleep 0.2; done`;
@@ -100,7 +100,8 @@ export const acts: Act[] = [
   },
   {
     title: 'Crashed',
-    story: "The process ends by itself, inside its container. `docker wait` prints its exit code, SIGKILL's.",
+    story:
+      'The process ends by itself, inside its container. `docker wait` prints its exit code: 137, which is 128 + 9 (SIGKILL).',
     breaks: [`docker compose exec -T service-a sh -c 'kill -9 -1' < /dev/null`, `docker wait ${CONTAINER_A}`],
     calls: hello(
       'has crashed',
@@ -127,8 +128,8 @@ export const acts: Act[] = [
     title: 'Cut off',
     fault: 'cut-a',
     story:
-      'A runs on without a network. B first uses the connection that it kept from the call before, on which nothing arrives any more (it keeps one for at most a second, hence the `sleep`). For the next call B needs a new connection, and A has no name.',
-    breaks: [LET_CONNECTIONS_AGE, "curl -s -o /dev/null 'localhost:8081/call-echo?msg=before'", command('cut-a')],
+      'A keeps running without a network. B first uses the connection that it kept from the call before, but nothing arrives on it any more. (B keeps a connection for at most a second; `sleep` makes sure that this one is new.) For the next call B needs a new connection, and A has no name.',
+    breaks: [LET_CONNECTIONS_AGE, 'curl -s -o /dev/null "localhost:8081/call-echo?msg=before"', command('cut-a')],
     calls: [
       {
         msg: 'first',
@@ -151,16 +152,16 @@ export const acts: Act[] = [
     title: 'Restarted',
     fault: 'restart-a',
     story:
-      'A finishes its requests, ends, and starts again. New calls meanwhile are refused or find no name. Rarely, one goes to an address that is just being removed, where nobody answers, or is reset because it waited to be accepted when A stopped listening. No call that A had accepted is lost.',
+      'A finishes its requests, ends, and starts again. New calls are refused or find no name. A few go to an address that is just being removed, where nothing answers, or are reset because they waited to be accepted when A stopped listening. No call that A had accepted is lost.',
     breaks: [command('restart-a')],
     meanwhile: ['refused', 'dns', 'timeout', 'reset'],
-    why: 'Each call met another moment of the restart: A listening no longer or not yet, its name or address just gone, or its old connections ending with it.',
+    why: 'Each call met another moment of the restart: A had stopped listening or did not listen yet, its name or address was just gone, or its old connections ended with it.',
     calls: [],
     fixes: [start],
   },
   {
     title: 'Not listening yet',
-    story: 'A has its name and its address, and takes two seconds before it listens.',
+    story: 'A has its name and its address, and needs two seconds before it listens.',
     breaks: [
       stop,
       `docker compose run --detach --rm --no-deps --use-aliases --name two-services-late service-a sh -c 'sleep 2; exec node service-a/src/main.ts' > /dev/null`,
@@ -177,7 +178,7 @@ export const acts: Act[] = [
   {
     title: 'At another address',
     story:
-      'A is removed, another container takes its address, and A starts again with a new one. Docker lets its DNS answers be kept for ten minutes; B asks again.',
+      'A is removed, another container takes its address, and A starts again with a new one. Docker allows clients to keep its DNS answers for ten minutes; B asks again anyway.',
     breaks: [
       'docker rm --force two-services-late > /dev/null',
       'docker compose rm --stop --force service-a',
@@ -194,7 +195,7 @@ export const acts: Act[] = [
   {
     title: 'Without a resolver',
     story:
-      'A is stopped, and the DNS server that Docker asks about names it does not know reads the question and never replies. B waits for it until the deadline, and delays nothing else.',
+      'A is stopped, and Docker asks another DNS server about names that it does not know: that server reads the question and never replies. B waits for it until the deadline, and delays nothing else.',
     prepares: [
       `docker run --detach --rm --name two-services-silent-dns --network two-services_default ${BASE_IMAGE} node -e "${SILENT_SERVER}" > /dev/null`,
       "export SILENT_DNS=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' two-services-silent-dns)",
@@ -205,7 +206,7 @@ export const acts: Act[] = [
       'has no name, and the resolver is silent',
       ['dns'],
       AT_DEADLINE_MS,
-      'Nobody answered the lookup, so B waited for it until its deadline of one second and never had an address to call.',
+      'No server answered the lookup, so B waited for it until its deadline of one second and never had an address to call.',
     ),
     fixes: [start],
   },
@@ -213,7 +214,7 @@ export const acts: Act[] = [
     title: 'Misbehaving',
     fault: 'replace-a',
     story:
-      "A's name leads to something else, which does what `msg` asks of it (`e2e/stack/stand-in.ts`). When it resets a kept connection on its second use, no client can tell whether the request was received.",
+      "A's name leads to a stand-in (`e2e/stack/stand-in.ts`), which does what `msg` says. When it resets a kept connection on its second use, no client can tell whether the request was received.",
     prepares: [
       'docker rm --force two-services-other two-services-silent-dns > /dev/null',
       'docker compose up --wait service-b',
@@ -277,7 +278,7 @@ export const acts: Act[] = [
         'The head was HTTP with status 200, but the body broke the rules of HTTP, and B cannot read an echo out of it.',
       ),
       {
-        breaks: [LET_CONNECTIONS_AGE, "curl -s -o /dev/null 'localhost:8081/call-echo?msg=stale'"],
+        breaks: [LET_CONNECTIONS_AGE, 'curl -s -o /dev/null "localhost:8081/call-echo?msg=stale"'],
         msg: 'hello',
         what: 'resets the kept connection on its second use',
         outcomes: ['reset'],
@@ -291,7 +292,7 @@ export const acts: Act[] = [
     title: 'Slower and slower',
     fault: 'replace-a',
     story:
-      'A answers each call rightly, and 0.6 s later than the one before. B passes the echo on while it comes by the deadline.',
+      'A answers each call correctly, 0.6 s later than the call before. B passes the echo on while it arrives by the deadline.',
     breaks: [stop, ...STAND_IN],
     calls: [
       {

@@ -12,7 +12,7 @@ const SCRIPT: Script = [
   ...[2500, 'stop-a', 3000, 'start-a', 2500],
   ...['pause-a', 3500, 'resume-a', 2500, 'recreate-a', 2500],
 ];
-/** What the engine calls the beginning of a fault. */
+/** The name of the engine's event when a fault begins. */
 const EVENTS: Record<string, string> = {
   'stop-a': 'kill',
   'pause-a': 'pause',
@@ -21,8 +21,8 @@ const EVENTS: Record<string, string> = {
 };
 
 /**
- * Acts out the outage on a pair of its own, which takes some 20 s. A is running from when it listens or is resumed until the
- * engine signals or freezes it; after the signal it stops, and it is stopped once `docker compose stop` has returned.
+ * Acts out the outage on a pair of its own, in about 20 s. A is running from when it listens or is resumed until the engine
+ * signals or freezes it; after the signal it is stopping, and it is stopped when `docker compose stop` has returned.
  */
 export async function actOutOutage(): Promise<Event[]> {
   await using stack = await startContainers({}, 'e2e/gallery/outage.yml');
@@ -37,7 +37,7 @@ export async function actOutOutage(): Promise<Event[]> {
   return await run(SCRIPT, timed, { perSecond: CALLS_PER_SECOND, ask: (id, msg) => askB(b.url, id, msg) });
 }
 
-/** When the engine did `event` to the service's container in the course of `action`, in milliseconds since 1970. */
+/** Runs `action` and finds when the engine did `event` to the service's container, in milliseconds since 1970. */
 async function timeOf(event: string, service: ContainerService, action: () => Promise<unknown>): Promise<number> {
   const id = (await service.inspect()).Id;
   const since = Date.now();

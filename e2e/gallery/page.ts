@@ -5,7 +5,7 @@ import { written } from '../docs/page.ts';
 import type { ActedOut } from './act-out.ts';
 import { anchorOf, answersOf } from './script.ts';
 
-/** The gallery's page, from the acts as they went. */
+/** Writes the gallery's page from the records of its acts. */
 export function galleryPage(acts: ActedOut[]): string {
   const sections = acts.map(({ act: { title, story }, history }) =>
     [`## ${title}`, story, ...commandsOf(history).map(({ command, output }) => written(command, output!))].join('\n\n'),
@@ -22,14 +22,14 @@ repository's folder and paste the blocks in their order: each act begins where t
 page. Times differ from run to run; the test holds them to bounds. The last column is the time from A's first 200 on its
 own port to B's first one, with 50 calls a second on each.`;
 
-/** A row for each call. */
+/** Makes a table with a row for each call. */
 function overview(acts: ActedOut[]): string {
-  const rows = acts.flatMap(({ act, history, meanwhile, behindAMs }) => {
+  const rows = acts.flatMap(({ act, history, callsDuringBreak, behindAMs }) => {
     const link = `[${act.title}](#${anchorOf(act)})`;
     const back = behindAMs === undefined ? '' : inMs(behindAMs);
     if (act.meanwhile) {
       const reasons = act.meanwhile.map((reason) => `\`${reason}\``).join(' or ');
-      return [[link, 'is restarting', reasons, inMs(slowest(meanwhile)), back]];
+      return [[link, 'is restarting', reasons, inMs(slowest(callsDuringBreak)), back]];
     }
     const { answers } = answersOf(act, history);
     return answers.map(({ call, outcome, ms }, row) => [

@@ -1,4 +1,4 @@
-/** The chart of calls, drawn as one tree: pictures write it as markup, the live page makes elements of it. */
+/** Draws the chart of calls as a tree of shapes: pictures write it as markup, and the live page makes elements from it. */
 import { OUTCOMES, OUTCOME_NAMES } from './outcomes.ts';
 import { LATENCIES, picture, shareOf, SLOWEST_MS } from './picture.ts';
 import type { Band } from './states.ts';
@@ -10,7 +10,7 @@ export interface DrawnCall {
   outcome: string;
 }
 
-/** A stretch of time behind the calls; in no colour while A simply runs. */
+/** A stretch of time behind the calls; it has no colour while A simply runs. */
 export interface DrawnBand {
   name: string;
   band?: Band;
@@ -18,7 +18,7 @@ export interface DrawnBand {
   to: number;
 }
 
-/** What there is to draw but for the calls. Times are in the milliseconds of the calls, sizes in CSS pixels. */
+/** Everything in the chart except the calls. Times are milliseconds on the clock of the calls, sizes are CSS pixels. */
 export interface Plot {
   bands: DrawnBand[];
   /** The ends of the time axis. */
@@ -28,38 +28,38 @@ export interface Plot {
   width: number;
   height: number;
   top?: number;
-  /** B's, where it is known. */
+  /** B's deadline, if it is known. */
   deadlineMs?: number;
   /** The upper end of the scale. */
   slowestMs?: number;
-  /** When the time axis has its zero, if not at its beginning, and the label of so many milliseconds after it. */
+  /** The time of the axis's zero, if it is not `from`, and the label for a number of milliseconds after that zero. */
   zero?: number;
   labelOf?: (ms: number) => string;
-  /** The call that has a ring. */
+  /** The call with a ring around it. */
   chosen?: DrawnCall;
 }
 
 interface CallsChart extends Pick<Plot, 'bands' | 'from' | 'to' | 'deadlineMs'> {
-  /** What the picture is called by a screen reader, and what it tells. */
+  /** The title and the description for a screen reader. */
   title: string;
   story: string;
   heading: string;
   calls: DrawnCall[];
 }
 
-/** An SVG element: its name, its attributes, and what is in it. */
+/** An SVG element: its name, its attributes, and its content. */
 export type Shape = [name: string, attributes: Record<string, string | number>, ...content: (Shape | string)[]];
 
 const [LEFT, RIGHT, ABOVE, BELOW] = [58, 20, 26, 32]; // around the marks
-const LETTER = 6.3; // about the width of one
+const LETTER = 6.3; // about the width of a letter
 const BOLD_LETTER = 7.7;
 const LINE = 18;
-const GAP = 6; // between two labels
-const TICK = 78; // from one label of the time axis to the next, at least
-const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300]; // in seconds
-const CHUNK = 60; // as few marks as may be drawn anew, but not too many layers
+const GAP = 6; // the least space between two labels
+const TICK = 78; // the least distance between two labels of the time axis
+const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300]; // seconds
+const CHUNK = 60; // small, so that few marks are drawn again; not too small, as each chunk is a layer
 
-/** Calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
+/** Draws calls as an SVG document: time to the right, B's answer time upwards (on a log scale), a mark for each call. */
 export function drawCalls({ title, story, heading, calls, ...about }: CallsChart): string {
   const [width, height] = [860, 266];
   const { parts, bottom: top } = headOf(heading, calls, width);
@@ -69,7 +69,7 @@ export function drawCalls({ title, story, heading, calls, ...about }: CallsChart
   return picture(width, top + height, title, story, [...parts, ...shapes.map(markup)]);
 }
 
-/** A heading and a legend of what calls came to, in as many lines as it takes; `bottom` is where they end. */
+/** Draws a heading and a legend of the outcomes, in as many lines as they need; `bottom` is where they end. */
 export function headOf(heading: string, calls: DrawnCall[], width: number): { parts: string[]; bottom: number } {
   let [right, bottom] = [LEFT, 32 + LINE];
   const legend = seenIn(calls).map((outcome) => {
@@ -83,16 +83,16 @@ export function headOf(heading: string, calls: DrawnCall[], width: number): { pa
   return { parts: [`<text class="heading" x="${LEFT}" y="24">${heading}</text>`, ...legend], bottom };
 }
 
-/** The outcomes of calls in the order of a legend. */
+/** Lists the outcomes of calls in the order of the legend. */
 export function seenIn(calls: DrawnCall[]): string[] {
   const seen = new Set(calls.map(({ outcome }) => (outcome in OUTCOMES ? outcome : 'other')));
   return OUTCOME_NAMES.filter((outcome) => seen.has(outcome));
 }
 
-/** How many pixels long the time axis of a chart is. */
+/** The length of a chart's time axis in pixels. */
 export const axisOf = (width: number) => width - LEFT - RIGHT;
 
-/** Where a time and a latency stand; what is beyond an axis stands at its end. */
+/** Maps times and latencies to places; what is beyond an axis gets the place at its end. */
 export function scalesOf({ from, to, width, height, top = 0, slowestMs }: Plot) {
   const bottom = top + height - BELOW;
   const share = (time: number) => (Math.min(Math.max(time, from), to) - from) / (to - from);
@@ -102,7 +102,7 @@ export function scalesOf({ from, to, width, height, top = 0, slowestMs }: Plot) 
   };
 }
 
-/** All but the marks. */
+/** Draws everything except the marks. */
 function frameOf(plot: Plot): Shape[] {
   const { bands, from, to, width, height, top = 0, deadlineMs, slowestMs = SLOWEST_MS } = plot;
   const { x, y } = scalesOf(plot);
@@ -148,7 +148,7 @@ function ticksOf(plot: Plot): Shape[] {
   });
 }
 
-/** The marks of calls: a path for each outcome, in which equal places are drawn once. */
+/** Draws the marks of calls: a path for each outcome, with each place once. */
 function marksOf(calls: DrawnCall[], x: (at: number) => number, y: (ms: number) => number): Shape[] {
   const outcomes = Object.groupBy(calls, ({ outcome }) => (outcome in OUTCOMES ? outcome : 'other'));
   return seenIn(calls).map((outcome) => {
@@ -162,8 +162,8 @@ function marksOf(calls: DrawnCall[], x: (at: number) => number, y: (ms: number) 
 export const chunkMsOf = ({ from, to, width }: Plot) => (CHUNK * (to - from)) / axisOf(width);
 
 /**
- * A chart that moves to the left, by whole pixels where `from` is one. Its marks are in chunks of time, which move as they are;
- * `drawn` has the chunks of before by their numbers, each at its place among the others until it has left.
+ * Draws a chart that moves to the left, by whole pixels if `from` is at one. Its marks are in chunks of time that move without
+ * being drawn again: `drawn` keeps them by their numbers until they have left the chart.
  */
 export function movingChart(
   plot: Plot,
@@ -193,7 +193,7 @@ export function movingChart(
   ];
 }
 
-/** A shape and what is in it as SVG. */
+/** Writes a shape and its content as SVG. */
 export function markup([name, attributes, ...content]: Shape): string {
   const start = Object.entries(attributes).reduce((text, [key, value]) => `${text} ${key}="${value}"`, `<${name}`);
   const inner = content.map((part) => (typeof part === 'string' ? part.replace(/[&<]/g, escaped) : markup(part)));
@@ -207,11 +207,11 @@ interface Label {
   from: number;
   to: number;
   width: number;
-  /** It gives way to any other: what was done to A says more than that it starts again. */
+  /** Whether it gives way to any other label: what was done to A says more than that A starts again. */
   isMinor: boolean;
 }
 
-/** Labels between two ends, each in the middle of its band as far as there is room: where two have none, the wider band's stays. */
+/** Places labels between two ends, each in the middle of its band if it fits. Of two that overlap, the wider band's stays. */
 function placed(labels: Label[], left: number, right: number): (Label & { at: number })[] {
   const taken: (Label & { at: number })[] = [];
   const fitting = labels.filter(({ width }) => width <= right - left);

@@ -1,21 +1,21 @@
-/** Every way in which a call on B can end: its names, what it means, its mark and its colours. */
+/** Every way in which a call on B can end: its name, its meaning, its mark and its colours. */
 
 interface Outcome {
-  /** What a legend says. */
+  /** Its text in a legend. */
   meaning: string;
-  /** What B saw of A, for a reason that B gives, and what usually leads to it: clauses in Markdown. */
+  /** Only for the reasons that B gives: what B saw of A, and the usual cause. Both are clauses in Markdown. */
   saw?: string;
   usually?: string;
-  /** What it says to a caller, where B gives no reason. */
+  /** What the outcome tells a caller, if B gives no reason. */
   tells?: string;
-  /** SVG path commands, relative, from the mark's middle. The shape says the same as the colour. */
+  /** Relative SVG path commands from the mark's middle. The shape says the same as the colour. */
   path: string;
   isFilled?: boolean;
-  /** They have a contrast of at least 3 to the card and to every band. Reasons differ by at least 18 in CIELAB. */
+  /** Each has a contrast of at least 3 to the card and to every band. Two reasons differ by at least 18 in CIELAB. */
   colours: [light: string, dark: string];
 }
 
-/** By the status of B's answer, by the reason of its 503, or `none` and `other`. */
+/** The keys are the status of B's answer, or the reason of its 503, or `none` or `other`. */
 export const OUTCOMES: Record<string, Outcome> = {
   200: {
     meaning: '200',
@@ -87,7 +87,7 @@ export const OUTCOMES: Record<string, Outcome> = {
   },
   none: {
     meaning: 'no answer',
-    tells: 'The caller had no answer from B: this is a failure of B or of the way to it, and B cannot say so itself.',
+    tells: 'The caller had no answer from B: B failed, or the way to B did, and B cannot say so itself.',
     path: 'm-3-2h6m-3 0v5',
     colours: ['#7a2100', '#e63d00'],
   },
@@ -103,14 +103,14 @@ export const OUTCOME_NAMES = Object.keys(OUTCOMES);
 /** The reasons that B gives for a 503. */
 export const REASONS = OUTCOME_NAMES.filter((name) => OUTCOMES[name]!.saw);
 
-/** What came of a call. Without a status, no whole answer came. Another service's reason that is not B's own is left out. */
+/** Names the outcome of a call. No status means that no whole answer arrived. A reason that B does not know counts as `503`. */
 export function outcomeOf({ status, reason }: { status?: number; reason?: string }): string {
   if (status === undefined) return 'none';
   if (status === 503) return REASONS.find((known) => known === reason) ?? '503';
   return status === 200 ? '200' : 'other';
 }
 
-/** An outcome as the object of "B answered …". */
+/** Names an outcome so that it can follow "B answered". */
 export function nameOf(outcome: string): string {
   if (outcome === 'none') return 'nothing';
   if (outcome === 'other') return 'something else';

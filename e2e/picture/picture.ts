@@ -1,8 +1,8 @@
-/** What every picture of this project has in common: a card, two axes, and colours in light and in dark. */
+/** The parts that all pictures of this project share: the card, the scale of latencies, and the colours for light and dark. */
 import { OUTCOMES } from './outcomes.ts';
 import { BANDS } from './states.ts';
 
-/** By name, in light and in dark. */
+/** Each colour has a name, and a value for light and for dark. */
 export const COLOURS: Record<string, [light: string, dark: string]> = {
   text: ['#1f2328', '#f0f6fc'],
   quiet: ['#59636e', '#9198a1'],
@@ -49,7 +49,7 @@ ${BANDS.map((band) => `.band-${band} { fill: var(--band-${band}) }`).join('\n')}
 .bar-floor { fill: var(--bar-floor) }
 ${MARK_STYLES.join('\n')}`;
 
-/** An SVG document: `parts` on a card. `title` and `story` are what it tells those who cannot see it. */
+/** Makes an SVG document: `parts` on a card. `title` and `story` describe it to people who cannot see it. */
 export function picture(width: number, height: number, title: string, story: string, parts: string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title story">
 <title id="title">${title}</title>
@@ -64,13 +64,13 @@ ${parts.join('\n')}
 }
 
 const FASTEST_MS = 1;
-/** Where a scale of latencies ends unless it is told otherwise. */
+/** The upper end of a scale of latencies, if no other is given. */
 export const SLOWEST_MS = 3000;
 
 /** The lines of a scale of latencies, by their labels, in milliseconds. */
 export const LATENCIES: Record<string, number> = { '1 ms': 1, '10 ms': 10, '100 ms': 100, '1 s': 1000 };
 
-/** Where a latency stands on a logarithmic scale from 1 ms (0) to the slowest (1); what is beyond stands at its end. */
+/** Maps a latency to a logarithmic scale from 1 ms (0) to the slowest (1); what is beyond an end gets that end. */
 export function shareOf(ms: number, slowestMs = SLOWEST_MS): number {
   const within = Math.min(Math.max(ms, FASTEST_MS), slowestMs);
   return Math.log(within / FASTEST_MS) / Math.log(slowestMs / FASTEST_MS);

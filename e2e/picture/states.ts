@@ -1,12 +1,12 @@
-/** What A goes through in an experiment: how a phase of it is called, and which band it has in a picture. */
+/** The states of A in an experiment: the name of each, and its band in a picture. */
 
 export const BANDS = ['stopped', 'starting', 'paused', 'replaced'] as const;
 export type Band = (typeof BANDS)[number];
 
 interface Phase {
-  /** Said of A, by a picture. */
+  /** The label in a picture. */
   name: string;
-  /** The same as the end of a sentence that begins with "A was". */
+  /** The words that follow "A was" in a sentence. */
   is: string;
   /** Absent while A simply runs. */
   band?: Band;

@@ -43,7 +43,7 @@ describe('The timeline that is kept', () => {
       const svg = drawTimeline(shown, calls);
       const rows = rowsOf(svg).map(([, row]) => row!);
 
-      it('has rows that can be read, of which each says its time', () => {
+      it('has rows that can be read, and each says its time', () => {
         expect(rows).to.have.length.within(6, 12);
         for (const row of rows) expect(textsIn(row, 'middle')).to.have.length.above(1);
         expect(textsIn(rows[0]!, 'middle')[0]!.text <= clock(calls[0]!.at + MINUTE)).to.equal(true);

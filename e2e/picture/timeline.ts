@@ -4,7 +4,7 @@ import { picture } from './picture.ts';
 const MAX_ROWS = 12;
 const BELOW = 6;
 
-/** What is kept of the page's chart: all the time in which there are calls, in rows. The last row is `shown`, the page's window. */
+/** Draws the chart that a visitor keeps: the whole time with calls, in rows. The last row is `shown`, the window on the page. */
 export function drawTimeline(shown: Plot, calls: DrawnCall[]): string {
   const { from, to, width, height } = shown;
   const oldest = calls.reduce((oldest, { at }) => Math.min(oldest, at), from);
@@ -26,7 +26,7 @@ export function drawTimeline(shown: Plot, calls: DrawnCall[]): string {
 
 const dateOf = (time: number) => new Date(time).toLocaleDateString('sv'); // which is year-month-day
 
-/** How many calls there are and what came of them, the most frequent outcome first, in a sentence. */
+/** Says in a sentence how many calls there are and how many had each outcome, the most frequent first. */
 export function sumOf(calls: DrawnCall[]): string {
   const outcomes = Object.entries(Object.groupBy(calls, ({ outcome }) => outcome));
   const counts = outcomes
