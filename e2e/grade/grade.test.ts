@@ -35,7 +35,7 @@ const CHEATS: Record<string, [a: string, b: string, checks: string[]]> = {
     [
       'A answers /echo with the message',
       "B answers /call-echo with A's answer in it",
-      'B answers 200 again once A goes on',
+      'B answers 200 again once A is resumed',
       'B answers 200 again once A is started, without a restart of B',
     ],
   ],
@@ -43,7 +43,7 @@ const CHEATS: Record<string, [a: string, b: string, checks: string[]]> = {
     `${NODE} a`,
     `while true; do ${NODE.replace('exec ', '')} b "an end after each failure"; done`,
     [
-      'B answers 200 again once A goes on',
+      'B answers 200 again once A is resumed',
       "B's /health is still 200 while A is stopped",
       'B answers 200 again once A is started, without a restart of B',
     ],
@@ -361,7 +361,7 @@ describe('npm run grade', function () {
       await expectOneSentence(run('--out', 'x'), /^--out is for a class; leave it out, or give --class/);
       await expectOneSentence(run('--compose', 'x', '--a-url', 'http://x:1'), /^--a-url is not for a Compose file/);
       await expectOneSentence(runPair('x', 'y', '--b-port', '1'), /^--b-port is not for commands/);
-      await expectOneSentence(run('--setup', 'true'), /^--setup is for somebody's pair/);
+      await expectOneSentence(run('--setup', 'true'), /^--setup is for another pair/);
       await expectOneSentence(run('--rubric', '/no/such.json'), /^The rubric \/no\/such.json cannot be read/);
     });
   });

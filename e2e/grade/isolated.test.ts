@@ -228,7 +228,7 @@ describeWithDocker('A pair in isolation', function () {
     expect(await sentence(...pair, '--isolate', 'localhost:1/none')).to.match(
       /^The image localhost:1\/none cannot be pulled: .*; name another: --isolate IMAGE\.\n$/,
     );
-    expect(await sentence('--isolate')).to.match(/^--isolate is for somebody's pair/);
+    expect(await sentence('--isolate')).to.match(/^--isolate is for another pair/);
     const withImage = await sentence('--isolate', 'python', '--compose', 'x.yml');
     expect(withImage).to.match(/^--isolate python names an image for two commands/);
     const withSetup = await sentence('--isolate', '--compose', 'x.yml', '--setup', 'true');

@@ -24,7 +24,9 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
   const limitMs = numberIn(options, 'setup-limit', 24 * 60) * 60_000;
   if (compose && (a || b)) throw new Unusable('Give either --compose or --a and --b.');
   if (isolate !== undefined && !compose && !a)
-    throw new Unusable("--isolate is for somebody's pair; give its folder, --compose, or --a and --b, as well.");
+    throw new Unusable(
+      "--isolate is for another pair than this repository's; give its folder, --compose, or --a and --b, as well.",
+    );
   if (isolate !== undefined && compose && setup)
     throw new Unusable(
       '--setup would run outside of the walls of --isolate; let the Compose file build, and leave it out.',
@@ -94,7 +96,10 @@ export async function stackOf(options: PairOptions): Promise<Stack> {
     if (setup) await setUp(setup, folder, limitMs);
     return commandStack(...commands);
   }
-  if (setup) throw new Unusable("--setup is for somebody's pair; give its folder, --compose, or --a and --b, as well.");
+  if (setup)
+    throw new Unusable(
+      "--setup is for another pair than this repository's; give its folder, --compose, or --a and --b, as well.",
+    );
   return startProcesses();
 }
 

@@ -141,8 +141,8 @@ class CommandService implements Service {
 }
 
 /**
- * Anybody's pair as two processes, neither of them started. Each is told its port as PORT, and B where A is as
- * SERVICE_A_URL; those that know it by heart need not look.
+ * Makes a stack of a pair that runs as two processes; it starts neither. Each process gets its port as PORT, and B gets the
+ * URL of A as SERVICE_A_URL; a pair with fixed ports may ignore both.
  */
 export function commandStack(a: Command, b: Command): Stack {
   const portOf = ({ url }: Command) => new URL(url).port;

@@ -14,7 +14,7 @@ const WITHOUT_GIT = { BUILDX_GIT_INFO: 'false', BUILDX_GIT_LABELS: 'false', GIT_
 /** The environment of `docker`, when the file that it reads is a stranger's: what it names, it gets. */
 export const environmentOfDocker = () => ({ ...pick(PASSED_ON), ...pick(DOCKERS), ...WITHOUT_GIT });
 
-/** Without the proxy that the engine's own configuration would give to each container. */
+/** Removes the proxy that the engine's own configuration would give to each container. */
 export const NO_PROXY = Object.fromEntries(
   ['http', 'https', 'ftp', 'no']
     .flatMap((kind) => [`${kind}_proxy`, `${kind}_proxy`.toUpperCase()])

@@ -26,7 +26,7 @@ describe('The pair in a folder', () => {
       'Compose file docker-compose.yml, services echo_a and caller_b',
       { compose: 'docker-compose.yml', 'a-service': 'echo_a', 'b-service': 'caller_b' },
     ],
-    'a Compose file of which one service calls the other': [
+    'a Compose file in which one service calls the other': [
       {
         'x/compose.yaml': 'services: { gateway: { environment: { URL: "http://echo:8080" } }, echo: { build: echo } }',
       },

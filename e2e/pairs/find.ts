@@ -19,7 +19,7 @@ export interface Found {
   said: string;
 }
 
-/** In the order in which Compose looks for them. */
+/** Compose looks for these names in this order. */
 const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 const MAX_FILES = 2000;
 const MAX_BYTES = 256 * 1024;
@@ -71,8 +71,8 @@ interface Program {
 }
 
 /**
- * The options of the pair in a folder with these files: a Compose file that has two services, or two programs, of which B has a
- * route /call-echo and A has /echo. Throws an `Ungradable` that says what was seen and which options to give when that is not
+ * Finds the pair in a folder with these files: a Compose file with two services, or two programs, B with a route /call-echo
+ * and A with /echo. Returns its options. Throws an `Ungradable` that says what was seen and which options to give when that is not
  * clear. What the programs need is installed only where they are isolated.
  */
 export function findPair(files: File[], isIsolated = false): Found {
@@ -130,8 +130,8 @@ function composeIn(files: File[], hasPrograms: boolean): Found | undefined {
 const rankOf = ({ path }: File) => (path.includes('/') ? 10 : 0) + COMPOSE_FILES.indexOf(posix.basename(path));
 
 /**
- * How many services it has, and which are A and B: by their names, or because one of two names the other. None of a file that is
- * no YAML: whoever runs it says so.
+ * Counts the services of a Compose file and finds A and B: by their names, or because one of two names the other. It finds
+ * none in a file that is not YAML: Compose will say so when it runs.
  */
 function servicesIn(text: string): { count: number; a?: string; b?: string } {
   try {

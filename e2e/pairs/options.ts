@@ -13,10 +13,10 @@ export const PAIR = {
   ...{ isolate: text, setup: text, 'setup-limit': { ...text, default: '5' }, 'setup-hosts': text },
 };
 
-/** For one pair alone: each row of a class has a folder. */
+/** The option for a single pair; in a class, each row has its folder. */
 export const FOLDER = { folder: text };
 
-/** The values of these options, as they were given. */
+/** The values of these options as they were given. */
 export type PairOptions = { [name in keyof typeof PAIR | keyof typeof FOLDER]?: string };
 
 /** npm runs scripts in the repository; paths are meant from where the person is. */

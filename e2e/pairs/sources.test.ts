@@ -79,7 +79,8 @@ describe("The sources in a student's folder", () => {
   });
 
   const FOREIGN: Record<string, (head: string) => void> = {
-    'a file in the place of .git': () => writeFileSync(join(ada, '.git'), `gitdir: ${join(dir, 'bob', '.git')}\n`),
+    'a file instead of the folder .git': () =>
+      writeFileSync(join(ada, '.git'), `gitdir: ${join(dir, 'bob', '.git')}\n`),
     'a HEAD that is no reference': () => {
       mkdirSync(join(ada, '.git'));
       writeFileSync(join(ada, '.git', 'HEAD'), 'ref: refs/heads/../../../../bob/.git/refs/heads/master');

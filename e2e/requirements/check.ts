@@ -5,22 +5,22 @@ import type { Name, Recorded } from './record.ts';
 export interface Check<Seen = any> {
   name: string;
   section: 'lab' | 'robustness';
-  /** Which services must run for it to say anything. */
+  /** The services that must run for this check. */
   needs: Name[];
-  /** What it is worth; 1 where nothing is said. */
+  /** Its points; 1 if it has none here. */
   points?: number;
-  /** Whether it asks A, or stands in for it, over HTTP: what speaks gRPC instead cannot be judged by it. */
+  /** Whether it asks A, or replaces A, over HTTP: it cannot judge an A that speaks gRPC. */
   isHttp?: boolean;
-  /** One sentence each: why it matters, and how such a thing is usually fixed. */
+  /** Why it matters, and how such a fault is usually fixed: one sentence each. */
   why: string;
   fix: string;
-  /** The statuses with which B may say that A failed, of a check that is about them. */
+  /** The statuses with which B may say that A failed, if the check is about statuses. */
   statuses?: number[];
-  /** Does what is to be judged and resolves to what was seen, as JSON. Absent where the situation's own record is enough. */
+  /** Acts, and resolves to what it saw, as JSON. Absent if the situation's own record is enough. */
   act?(pair: Pair): Promise<Seen>;
   /**
-   * A pure function; `statuses` are the check's, or an instructor's. Returns what is worth to be known though the requirement
-   * is met, if anything is. Throws a `Fault`, or an `Unjudged`, when it is not.
+   * Judges the record; a pure function. `statuses` are the check's, or an instructor's. Returns a note if there is something
+   * to say although the requirement is met. Throws a `Fault` if it is not met, and an `Unjudged` if that cannot be told.
    */
   judge(record: Recorded, seen: Seen, statuses: number[]): string | void;
 }

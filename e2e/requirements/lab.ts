@@ -7,7 +7,7 @@ import { expectFailure, logsEachRequest, logsTheRequired, measures, PATHS_OF, sh
 import { word, type Pair } from './pair.ts';
 import { Fault, tells, tellsOfFailure, tracesOf, type Exchange, type Name, type Recorded } from './record.ts';
 
-/** A call whose message nobody could have known. */
+/** A call whose message no service can guess. */
 type Asked = Exchange & { msg: string };
 
 const echoOf = (msg: string) => `200 and an answer that holds A's echo of "${msg}"`;
@@ -123,12 +123,14 @@ const timesOut = lab({
     expectFailures(record, 'hang', 'while A is frozen', record.limits.answerMs, statuses),
 });
 
-const recoversFromHang = recovers('B answers 200 again once A goes on', 'A no longer frozen', (pair) => pair.resume());
+const recoversFromHang = recovers('B answers 200 again once A is resumed', 'A no longer frozen', (pair) =>
+  pair.resume(),
+);
 
-/** A service that something starts again is found only by those who wait for it. */
+/** A service that something restarts is found only after a while. */
 const LATER_MS = 4000;
 
-/** What answered in the place of a stopped service. */
+/** What answered although the service was stopped. */
 interface AfterStop {
   atOnce: Exchange;
   later?: Exchange;
@@ -137,8 +139,8 @@ interface AfterStop {
 const isGone = lab<AfterStop>({
   name: 'A no longer answers once it is stopped',
   needs: ['a'],
-  why: 'What goes on after it was stopped cannot be replaced: the next one finds its port taken, and nobody knows which of them answers.',
-  fix: 'Run the service in the foreground (no daemon, no setsid, no &): whoever starts it must be able to stop it.',
+  why: 'A service that keeps running after it was stopped cannot be replaced: the next one finds its port taken, and no one knows which of the two answers.',
+  fix: 'Run the service in the foreground (no daemon, no setsid, no &): the person who starts it must be able to stop it.',
   async act(pair) {
     const atOnce = await pair.ask('a', '/health', 1000);
     if (atOnce.answer) return { atOnce };
@@ -148,7 +150,7 @@ const isGone = lab<AfterStop>({
   judge({ ends }, { atOnce, later }) {
     expectEnded(ends.a?.survivor, 'A');
     for (const { sent, answer, received } of [atOnce, ...(later ? [later] : [])])
-      if (answer) throw new Fault(`${sent}, after A was stopped`, received, 'nobody to answer');
+      if (answer) throw new Fault(`${sent}, after A was stopped`, received, 'no answer');
   },
 });
 
@@ -174,7 +176,7 @@ const survives = lab({
 const logsTheError = lab({
   name: 'B logs an error while A is stopped',
   needs: ['a', 'b'],
-  why: "When callers see 503, B's log is where somebody looks first.",
+  why: "When callers see 503, people look into B's log first.",
   fix: 'Log a line with level error, or an error field, where the failed call is caught.',
   judge(record) {
     const { sent, lines } = tracesOf(record, 'gone').at(-1)!;
@@ -255,7 +257,7 @@ const asksA = lab<WithStandIn | undefined>({
     }
     // What the stand-in says over gRPC may be nothing in the words of A's own messages; it has no text that B was asked for.
     if (!isGrpc) expectEcho(echoed);
-    // One that compares the echo with what it asked for may refuse another; nobody may make one up.
+    // A B that compares the echo with its own message may refuse another echo; no B may make one up.
     const answer = changed.answer?.status === 200 ? changed.answer : undefined;
     if (answer && !tells(answer, given) && (!isGrpc || tells(answer, changed.msg))) {
       throw new Fault(

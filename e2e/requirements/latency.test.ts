@@ -4,7 +4,7 @@ import { latencyPlaces, type Logged } from './log-line.ts';
 const TIMES = 500;
 const SEED = 20261126;
 
-/** How a latency of so many milliseconds is written. */
+/** Writes a latency of `ms` milliseconds. */
 const FORMATS: Record<string, (ms: number) => string> = {
   'a field in ms': (ms) => `latency_ms=${ms.toFixed(2)}`,
   'whole milliseconds': (ms) => `took ${Math.round(ms)}ms`,
@@ -29,7 +29,7 @@ function randomBy(seed: number) {
   };
 }
 
-describe(`A latency in ${TIMES} series of calls, of which two were made slow (seed ${SEED})`, () => {
+describe(`A latency in ${TIMES} series of calls, two of them made slow (seed ${SEED})`, () => {
   const random = randomBy(SEED);
   const from = (least: number, most: number) => least + random() * (most - least);
 

@@ -6,7 +6,7 @@
 /** One request that was made, and the lines that its service wrote about it. */
 export interface Logged {
   path: string;
-  /** The text that was sent along, which may stand in the lines. */
+  /** The message of the request, which the lines may contain. */
   msg?: string;
   status: number;
   /** How long it took, as seen from outside, and how much of that was caused on purpose. */
@@ -99,8 +99,8 @@ function figuresIn(written: string, msg?: string): Figure[] {
 }
 
 /**
- * The places of the numbers that tell, in one unit, how long each of the calls took; of which at least two must have been made
- * slow by different times. A number that does not move along with them is in none.
+ * Finds the places of the numbers that tell, in one unit, how long each of the calls took. At least two calls must have been
+ * made slow by different times: a number that does not move along with these is not a latency.
  */
 export function latencyPlaces(calls: Logged[]): string[] {
   const [slowest, ...others] = calls.toSorted((one, other) => other.causedMs - one.causedMs).map(placesOf);

@@ -60,7 +60,7 @@ function adviceOn(answer: Received | undefined): string {
   return 'B answered without an answer of A: call A for each request, and answer 503 when the call fails.';
 }
 
-/** The calls that each situation of failure makes first, of which one repeats a message that was answered before. */
+/** Makes the first calls of a situation in which A fails. One of them repeats a message that was answered before. */
 export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
   pair.isAAway = true;
   pair.record.traces[key] = [];
@@ -77,7 +77,7 @@ export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
   }
 }
 
-/** Some requests to each endpoint, one after the other, and calls that A makes slow, with the log lines that they left behind. */
+/** Makes requests to each endpoint in turn, and calls that A makes slow, and records their log lines. */
 export async function traceSuccess(pair: Pair) {
   await pair.listenToSilence();
   for (const name of ['a', 'b'] as const) {
@@ -96,7 +96,7 @@ export async function traceSuccess(pair: Pair) {
   if (!pair.problems.a && !pair.problems.b) for (const ms of CAUSED_MS) await traceSlow(pair, ms);
 }
 
-/** A call during which A is paused for so many milliseconds; one that is too long for B is kept apart. */
+/** Makes a call while A is paused for `causedMs`; a call that B gives up is kept apart. */
 async function traceSlow(pair: Pair, causedMs: number) {
   const msg = word();
   const slowly = async () => {
@@ -120,7 +120,7 @@ export function logsEachRequest(name: Name, path: string): Check {
     needs: [name],
     points: path === '/health' ? 0.5 : 1,
     isHttp: name === 'a',
-    why: 'A request that left no line cannot be found again when somebody asks what happened.',
+    why: 'A request without a line cannot be found when someone asks what happened.',
     fix: 'Log in one place around all routes (middleware, a wrapper, after_request), so that no route is left out.',
     judge(record) {
       const { sent, answer, received, lines } = tracesOf(record, name + path)[0]!;
@@ -214,7 +214,7 @@ export const measures = lab({
       ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, '/call-echo'))}`,
     );
     throw new Fault(
-      `${slow.length} calls, of which A was frozen for a moment in ${slow.filter(({ causedMs }) => causedMs > 0).length}`,
+      `${slow.length} calls, ${slow.filter(({ causedMs }) => causedMs > 0).length} of them while A was frozen for a moment`,
       took.join(' · '),
       'a number in the lines that tells how long each took',
     );

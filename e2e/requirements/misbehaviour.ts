@@ -44,7 +44,7 @@ function standsIn<Seen>(
     isHttp: true,
     act: async (pair) => (pair.standIn ? check.act(pair) : undefined),
     judge(record, seen) {
-      if (!record.hasFoundStandIn) throw new Unjudged('B asked nobody in the place of A.');
+      if (!record.hasFoundStandIn) throw new Unjudged('B did not ask the stand-in that replaced A.');
       check.judge(record, seen!);
     },
   });
@@ -82,7 +82,7 @@ const survivesB = standsIn<(Forwarded & { text: string })[]>({
 
 interface Attempts {
   calls: { sent: string; what: string; requests: number }[];
-  /** A call to an A that refuses, of which the system counted more than one attempt. */
+  /** A call to an A that refuses, for which the system counted more than one attempt. */
   convicted?: string;
 }
 
@@ -110,9 +110,9 @@ const asksOnce = standsIn<Attempts>({
 });
 
 /**
- * A refused connection reaches nobody who could count it; the system counts what it refuses, for all programs at once. One
- * call with no more than one attempt acquits B; calls convict it only when nobody else is refused in as long a time after
- * each of them. An attempt that comes later finds A back. Resolves to the call that convicts B.
+ * No program sees a refused connection, but the system counts how many it has refused, for all programs together. One call
+ * with a single attempt acquits B; calls convict B only if no one else is refused in an equally long time after each of
+ * them. A later attempt would find A back. Resolves to the call that convicts B.
  */
 async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
   const allowed = await addressesOfA(pair); // one attempt tries each
@@ -147,7 +147,7 @@ async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
   return convicting < 5 ? undefined : last!.sent;
 }
 
-/** By how many addresses B knows A: with one of them refused, a B that knows another finds A there. */
+/** Counts the addresses by which B knows A: if one refuses, a B that knows another finds A there. */
 async function addressesOfA(pair: Pair): Promise<number> {
   if (pair.standIn!.addresses === 1) return 1;
   await control(pair, 'refuse?host=127.0.0.1');
@@ -196,13 +196,13 @@ function notPassedOn(
 const misbehaviours = [
   notPassedOn(
     "A's error status is not passed on as success",
-    'A failure that arrives as 200 is found by nobody, least of all by the monitoring.',
+    'A failure that arrives as 200 is noticed by no one, least of all by the monitoring.',
     "Look at the status of A's answer (raise_for_status, resp.StatusCode != 200, response.ok) before its body.",
     { error500: 'answers 500, with a body like an echo', error404: 'answers 404, with a body like an echo' },
   ),
   notPassedOn(
     'A redirect is not passed on as success',
-    'A redirect usually means that something else answers in the place of A, such as a proxy with a sign-in page.',
+    'A redirect usually means that something else answers instead of A, such as a proxy with a sign-in page.',
     "Do not follow redirects, take only 200 for success, and look whether the body is A's.",
     { redirect: 'redirects to a sign-in page' },
   ),
@@ -218,7 +218,7 @@ const misbehaviours = [
   ),
   notPassedOn(
     'JSON that is no echo is not passed on as success',
-    'An answer of another shape comes from another version or another service; passed on, it breaks somebody further away.',
+    'An answer of another shape comes from another version or another service; passed on, it breaks a program further away.',
     "Look for the field that you need in A's JSON (is it there, is it a string?), and answer 503 when it is not.",
     { othershape: 'answers 200 with JSON of another shape', nullbody: 'answers 200 with null' },
   ),
@@ -245,7 +245,7 @@ const misbehaviours = [
   ),
   notPassedOn(
     'A trickling answer is a 503 in time',
-    'A timeout that starts anew with each byte never ends when A sends one byte at a time, and neither does the call.',
+    'A timeout that starts again with each byte never ends when A sends one byte at a time, and neither does the call.',
     'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
     { trickle: 'answers a byte at a time', trickledbody: 'answers the body a byte at a time' },
     'B has no deadline for the whole call.',

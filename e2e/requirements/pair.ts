@@ -36,7 +36,7 @@ export class Pair {
   isAAway = false;
   /** Which life B was in before A failed. */
   lifeBefore = '';
-  /** What is in the place of A, if anything is; and the same once B has found it. */
+  /** The stand-in that replaces A, if there is one; and the same once B has found it. */
   replacement: StandIn | undefined;
   standIn: StandIn | undefined;
   /** Why B waits without end, once a call has shown that: further calls would each take all of their time. */
@@ -176,8 +176,8 @@ export class Pair {
   }
 
   /**
-   * Learns what the services write without being asked anything: such lines are nobody's request. Only those count that come
-   * again and again: one about an earlier request may come late.
+   * Learns which lines the services write without a request. Only lines that come again and again count, as a line about an
+   * earlier request may come late.
    */
   async listenToSilence() {
     const names = (['a', 'b'] as const).filter((name) => !this.problems[name]);
@@ -189,7 +189,7 @@ export class Pair {
     }
   }
 
-  /** How many lines of each kind each of the services writes in half of a silence. */
+  /** Counts the lines of each kind that each service writes in half of the silence. */
   async #kindsHeard(names: Name[]): Promise<Map<string, number>[]> {
     const marks = await Promise.all(names.map((name) => this.stack[name].mark()));
     await sleep(QUIET_MS / 2);
@@ -198,8 +198,8 @@ export class Pair {
   }
 
   /**
-   * The lines that a service has written since `mark`, without those that it also writes when nobody asks: as soon as
-   * `isEnough`, or after 2 s, or longer for a service whose lines come late.
+   * Resolves to the lines that a service has written since `mark`, without the lines that it also writes without a request:
+   * as soon as `isEnough`, or after 2 s, or later for a service whose lines come late.
    */
   async newLines(name: Name, mark: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
     const start = performance.now();
@@ -218,12 +218,12 @@ export class Pair {
     return lines.filter((line) => (this.#noise[name].get(shape(line)) ?? 0) < 2);
   }
 
-  /** Without colours: those of Werkzeug stand in the middle of what is looked for. */
+  /** Reads the log without colours: Werkzeug puts them in the middle of the words that matter. */
   async #lines(name: Name, mark: string): Promise<string[]> {
     return (await this.stack[name].logs(mark)).map(stripVTControlCharacters);
   }
 
-  /** What `request` received, with the lines that a service wrote meanwhile and up to 2 s later; kept in the record. */
+  /** Makes a request, and records its answer with the lines that a service wrote during it and up to 2 s later. */
   async trace(
     key: string,
     name: Name,
@@ -277,5 +277,5 @@ async function speaksHttp2(url: string): Promise<boolean> {
   }
 }
 
-/** A text that nobody could have known: letters that make no word. */
+/** Makes a text that no one can guess: letters that are not a word. */
 export const word = () => Array.from({ length: 12 }, () => 'bcdfghjklmnpqrstvwxz'[randomInt(20)]).join('');

@@ -109,7 +109,7 @@ for (const name of ['service-a', 'service-b']) {
       });
     });
 
-    describe('when nobody reads its log', () => {
+    describe('when no one reads its log', () => {
       const LINES = 5000;
 
       /** Calls that all fail with a long path, each answered before the next is sent on its connection. */
@@ -144,7 +144,7 @@ for (const name of ['service-a', 'service-b']) {
           await call(port, LINES);
           expect((await resourcesOf(child.pid!)).memoryMiB).to.be.below(150);
 
-          const output = text(child.stdout!); // somebody reads it after all
+          const output = text(child.stdout!); // now it is read after all
           await sleep(500);
           await call(port, 1);
           child.kill('SIGTERM');
@@ -235,7 +235,7 @@ for (const name of ['service-a', 'service-b']) {
           { method: 'GET', endpoint: '/health' },
         ],
         'a head of more than 16 KiB': [`${head}X: ${'x'.repeat(17_000)}\r\n\r\n`, 431, tooLong, {}],
-        'a head of 3 MB, none of which is lost on the way to the answer': [
+        'a head of 3 MB, which is read to its end before the answer': [
           `${head}X: ${'x'.repeat(3_000_000)}\r\n\r\n`,
           431,
           tooLong,

@@ -1,21 +1,21 @@
 /**
- * What was recorded of a pair: all that was sent to it, received and logged, and when. It is plain JSON, so a record that was
- * kept can be judged again, by another rubric or by better judges, without running anything.
+ * The record of a pair: everything that was sent, received and logged, with its time. It is plain JSON, so a record on disk
+ * can be judged again, by another rubric or by better judges, without running anything.
  */
 import type { Event } from '../experiment/history.ts';
 import { tellsFailure, type Logged } from './log-line.ts';
 
 export type Name = 'a' | 'b';
 
-/** How long what may take, in milliseconds. */
+/** How long each of these may take, in milliseconds. */
 export interface Limits {
-  /** Until B has answered a call while A hangs. */
+  /** B's answer to a call while A hangs. */
   answerMs: number;
-  /** Until B has answered a call while A is gone: a name that no longer resolves can take a resolver long. */
+  /** B's answer to a call while A is gone: a resolver can take long to say that a name no longer exists. */
   goneMs: number;
-  /** Until B answers for its health while calls wait. */
+  /** B's health answer while calls wait. */
   healthMs: number;
-  /** Until B answers 200 again once A is back. */
+  /** The time until B answers 200 again when A is back. */
   recoveryMs: number;
 }
 
@@ -26,11 +26,11 @@ export interface Received {
   head: string;
   /** Its first 10,000 characters. */
   body: string;
-  /** From sending the request to the last byte of the answer, in milliseconds. */
+  /** The time from sending the request to the last byte of the answer, in milliseconds. */
   ms: number;
 }
 
-/** What was asked, and what was received: an answer, or the reason why there was none. */
+/** A request, and its answer or the reason why there was none. */
 export interface Exchange {
   sent: string;
   /** When, in milliseconds since 1970. */
@@ -38,14 +38,14 @@ export interface Exchange {
   answer?: Received;
   /** The answer in one line. */
   received: string;
-  /** There was no answer within the time that it had. */
+  /** Whether no answer came within its time limit. */
   isLate?: boolean;
 }
 
 /** Requests and the log lines that they left behind; the exchange is the last one's. */
 export interface Trace extends Exchange {
   lines: string[];
-  /** What the other service wrote meanwhile. */
+  /** The lines that the other service wrote during this time. */
   others: string[];
   msg: string;
   /** How many milliseconds A was made to hang for it, at least. */

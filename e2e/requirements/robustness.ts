@@ -142,7 +142,7 @@ const CALLS = 20;
 const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
   name: `${CALLS} calls at once while A hangs are all answered, and /health stays quick`,
   needs: ['a', 'b'],
-  why: 'Calls that wait one after the other make every caller wait for all others, and health checks with them.',
+  why: 'If calls wait for each other, every caller waits for all others, and so do health checks.',
   fix: 'Serve requests in parallel: threads (ThreadingHTTPServer, gunicorn --threads), goroutines or async calls.',
   async act(pair) {
     if (waitsOf(pair.record)) return;
@@ -175,7 +175,7 @@ const namesTheTimeout = robust({
     const told = wordsOfFailure(record, 'hang', ['slow']);
     if (told.some((words) => blamesTimeout(words) && !blamesConnection(words))) return;
     const [own, other] = [wordsInAll(record, 'hang', 'gone'), wordsInAll(record, 'gone', 'hang')];
-    // In any language: each failure has a word that the other has not.
+    // This works in any language: each failure has a word that the other does not have.
     if (own.length > 0 && other.length > 0 && !blamesConnection(own) && !blamesTimeout(other)) return;
     throw new Fault(
       `${last.sent}, while A is frozen`,
@@ -203,7 +203,7 @@ const namesTheConnection = robust({
     if (traces.every(isSlow)) return;
     const told = wordsOfFailure(record, 'gone', ['slow']);
     if (wordsOfFailure(record, 'gone', ['slow', 'hang']).some((words) => words.length > 0)) return;
-    // With the same words for both, one of the two has the wrong ones; where neither has a name, the other check says so.
+    // If both have the same words, the words of one are wrong; if neither has a name, the other check says so.
     if (told.some((words) => blamesConnection(words) && !blamesTimeout(words))) return;
     if (!told.some(blamesTimeout)) throw new Unjudged('The log has one name for all failures.');
     const { sent, lines } = traces.at(-1)!;
@@ -227,7 +227,7 @@ function stopsCleanly(name: Name): Check {
       if (!end) throw new Unjudged(`${service} was not stopped.`);
       const { code, ms, survivor } = end;
       if (survivor)
-        throw new Fault(`SIGTERM to service ${service}`, `something of it ${survivor}`, 'an end of all of it');
+        throw new Fault(`SIGTERM to service ${service}`, `a part of it ${survivor}`, 'the end of all its processes');
       if (code !== 0 && code !== 128 + constants.signals.SIGTERM) {
         const how = code === 128 + constants.signals.SIGKILL ? 'it had to be killed' : `exit code ${code}`;
         throw new Fault(

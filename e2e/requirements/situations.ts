@@ -10,7 +10,7 @@ import * as robustness from './robustness.ts';
 
 const MAX_SAMPLE_CHARS = 2000; // it must fit into a URL
 
-/** One specification: our own suite demands all of it of our own stack, the grade measures anybody's by it. */
+/** The one specification: our own tests require every check, and the grade measures other pairs by it. */
 export const withBothUp: Situation = {
   name: 'with both up',
   needs: [],
@@ -32,7 +32,7 @@ export const whenAHangs: Situation = {
 };
 
 async function goOn(pair: Pair) {
-  await pair.resume().catch(() => {}); // it goes on already
+  await pair.resume().catch(() => {}); // it runs already
   await pair.restore();
 }
 

@@ -97,7 +97,7 @@ function specification(startStack: () => Promise<Stack>) {
 
   const recovered = async () => (await call('back?')).status === 200;
 
-  /** What the grade asks of anybody's pair. Some of these checks change the situation, in their order: they go last. */
+  /** The checks of the grade. Some of them change the situation, so they come last, in their order. */
   const itMeets = (situation: Situation, checks = situation.checks) => {
     for (const check of checks) {
       it(check.name, async () => {

@@ -1,4 +1,4 @@
-/** In the two largest units, such as `1 h 5 min` or `40 s`. */
+/** Writes a duration in its two largest units, such as `1 h 5 min` or `40 s`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];

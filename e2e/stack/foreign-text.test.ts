@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { sanitize, inOneLine, shortened } from './foreign-text.ts';
 
-/** What somebody may write to act on a terminal or to mislead a reader, and how it is shown. */
+/** Texts that would change a terminal or mislead a reader, and how each is shown. */
 const SHOWN: [what: string, text: string, shown: string][] = [
   ['plain text in any script', 'Grüße, 你好, שלום, 🙂 é', 'Grüße, 你好, שלום, 🙂 é'],
   ['tabs and line feeds', 'a\tb\nc', 'a\tb\nc'],

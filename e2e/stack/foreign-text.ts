@@ -1,13 +1,13 @@
-/** Text that strangers wrote (log lines, answers, file names), made fit to be shown: on a page, in a file or a terminal. */
+/** Makes text from strangers (log lines, answers, file names) safe to show on a page, in a file or in a terminal. */
 import { stripVTControlCharacters } from 'node:util';
 
 const MAX_LINE_CHARS = 2000;
 
-/** What cannot be seen or changes how others are shown, for a class of a regular expression: escapes, marks of the writing direction. */
+/** Characters that are invisible or change how others look, as a class of a regular expression: escapes, direction marks. */
 export const INVISIBLE = String.raw`\p{C}\p{Default_Ignorable_Code_Point}\u2028\u2029`;
 const invisible = new RegExp(`[${INVISIBLE}]`, 'gu');
 
-/** As it was, but with the number of each character that is invisible: `\x1b`, `\u202e`. Tabs and line feeds stay. */
+/** Replaces each invisible character with its number: `\x1b`, `\u202e`. Tabs and line feeds stay. */
 export function sanitize(text: string): string {
   return text.replace(invisible, (character) => {
     const code = character.codePointAt(0)!;
@@ -18,10 +18,10 @@ export function sanitize(text: string): string {
   });
 }
 
-/** The same in one line. */
+/** Sanitizes a text and puts it into one line. */
 export const inOneLine = (text: string) => sanitize(text.replace(/\s+/g, ' '));
 
-/** At most `max` lines, each of at most 2000 characters; says what it left out. */
+/** Keeps at most `max` lines of at most 2000 characters each, and says how much it left out. */
 export function shortened(lines: string[], max: number): string[] {
   const kept = lines.slice(0, max).map((line) => {
     const rest = line.length - MAX_LINE_CHARS;
@@ -31,13 +31,13 @@ export function shortened(lines: string[], max: number): string[] {
   return rest > 0 ? [...kept, `… (${rest} more lines)`] : kept;
 }
 
-/** A text for a sentence that quotes it: without the colours of a log, sanitized, in one line and of at most `max` characters. */
+/** Prepares a text for a sentence that quotes it: no colours, sanitized, one line, at most `max` characters. */
 export function printable(text: string, max = 300): string {
   const line = inOneLine(stripVTControlCharacters(text)).trim();
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 
-/** The beginning of a text, on its own: a slice would keep all of it in memory. */
+/** Copies the first `maxChars` characters: a plain slice would keep the whole text in memory. */
 export function truncate(text: string, maxChars: number): string {
   return text.length > maxChars ? Buffer.from(text.slice(0, maxChars), 'utf16le').toString('utf16le') : text;
 }

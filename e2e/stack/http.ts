@@ -11,7 +11,7 @@ export interface Answer {
   body: string;
   /** The body as JSON; undefined when it is not. */
   json: any;
-  /** From sending the request to the last byte of the answer, in milliseconds. */
+  /** The time from sending the request to the last byte of the answer, in milliseconds. */
   ms: number;
 }
 

@@ -69,7 +69,7 @@ describe('npm start', () => {
       .filter((line) => line.includes(`"service":"${name}"`))
       .flatMap((line) => JSON.parse(line).msg ?? []);
 
-  /** The process of a service, among all that descend from npm. */
+  /** Finds the process of a service among the descendants of npm. */
   function pidOf(name: string): number {
     const processes = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
       .split('\n')

@@ -2,7 +2,7 @@ const MAX_CHARS = 4 * 1024 * 1024;
 const MAX_LINE_CHARS = 16 * 1024;
 const MAX_REST_CHARS = 64 * 1024;
 
-/** Splits what it is given, piece by piece, into lines, none of which grows without bound; leaves out blank ones. */
+/** Splits pieces of text into lines, each of a limited length, and leaves out blank ones. */
 export function lineReader(onLine: (line: string) => void): (piece: string) => void {
   let rest = '';
   return (piece) => {
@@ -15,7 +15,7 @@ export function lineReader(onLine: (line: string) => void): (piece: string) => v
 
 /** What a program wrote: the last 4 MiB of it, in lines that are each cut after 16 KiB. */
 export class Output {
-  /** As it arrives: a flood is only counted, and split when somebody asks for its lines. */
+  /** The text as it arrived: it is split only when its lines are needed, so that a flood costs little. */
   readonly #pieces: { text: string; lines: number }[] = [];
   #chars = 0;
   readonly #followers = new Set<(lines: string) => void>();
@@ -59,7 +59,7 @@ export class Output {
   }
 }
 
-/** The end of what a program wrote, without the frames of a stack: those stand behind what matters. */
+/** The end of what a program wrote, without stack frames: they follow the line that matters. */
 export function lastWords(lines: string[]): string {
   const telling = lines.filter((line) => !/^\s+at |^Node\.js v|^\s*(?:node:internal|\^+)/.test(line));
   const end = telling.slice(-12).join('\n');

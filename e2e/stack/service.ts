@@ -6,37 +6,37 @@ import { until } from './until.ts';
 export interface Service {
   /** Where it is reached from here, such as `http://127.0.0.1:32768`; may change with each start. */
   url: string;
-  /** What a person would type to start it and to stop it as this does. */
+  /** The commands that a person would type to start it and to stop it. */
   readonly typed: { start: string; stop: string };
-  /** Of a process that runs, which is the first of its group. */
+  /** The id of the running process, which leads its process group. */
   readonly pid?: number | undefined;
   /** Resolves once the service answers `/health`; rejects when it ends instead, or does not answer within 30 s. */
   start(): Promise<void>;
-  /** SIGTERM, with the substrate's patience (10 s) and then SIGKILL. Resolves to the exit code, 128 + n for signal n. */
+  /** Sends SIGTERM and, after 10 s, SIGKILL. Resolves to the exit code, which is 128 + n for signal n. */
   stop(): Promise<number>;
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** Freezes the process as it is: connections to it are taken, and never answered. */
+  /** Freezes the process: connections to it are accepted and never answered. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** A place in its log, which is the end of it now. */
+  /** Resolves to a position in its log: the present end. */
   mark(): Promise<string>;
   /**
-   * What it has written to standard output and standard error over all its lives, or since a mark, one entry a line: of
-   * a process the last 4 MiB, in lines that are cut after 16 KiB.
+   * Resolves to the lines that it has written to standard output and standard error in all its lives, or since a mark. Of a
+   * process, it keeps the last 4 MiB and cuts lines after 16 KiB.
    */
   logs(since?: string): Promise<string[]>;
-  /** Hands over each line that it writes from now on, over all its lives. Returns how to end that. */
+  /** Calls back with each line that it writes from now on, in all its lives. Returns a function that stops this. */
   follow(onLine: (line: string) => void): () => void;
   /** A different text for each life of the process. */
   life(): Promise<string>;
-  /** What a process that it left did after the stop, until it was killed: `still answered` or `still ran`. */
+  /** What a process that it left behind did after the stop: `still answered` or `still ran`. */
   survivor?: string | undefined;
-  /** It is in the same process as the other. */
+  /** Whether it runs in the same process as the other service. */
   partOf?: boolean;
 }
 
-/** Services A and B, started together, failing separately. `await using` takes it down at the end of a block. */
+/** Services A and B, which start together and fail separately. `await using` takes it down at the end of a block. */
 export interface Stack extends AsyncDisposable {
   a: Service;
   b: Service;

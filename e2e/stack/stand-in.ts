@@ -1,11 +1,10 @@
 /**
  * Stands in for service A, on PORT, and does to a caller of `/echo` what the caller's `msg` says: one of the behaviours
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
- * With a BEHAVIOUR in its environment, it does that to every caller instead, whatever the message. With a CONTROL_PORT,
- * which may be a socket's path, it can be asked there by those who know its CONTROL_KEY, which begins each path, and no
- * caller needs to know any name: `/play?as=late&msg=xyz` gives a behaviour, or another echo, to a message,
+ * If its environment has a BEHAVIOUR, it does that to every caller, whatever the message. On a CONTROL_PORT, which may be
+ * the path of a socket, it takes requests whose paths begin with its CONTROL_KEY, so that callers need no names: `/play?as=late&msg=xyz` gives a behaviour, or another echo, to a message,
  * `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be imitated, `/asked` tells what came since the last
- * such question, `/release` hangs up on all callers, `/refuse` closes PORT, of one address with `?host=`, and `/accept`
+ * `/asked`, `/release` hangs up on all callers, `/refuse` closes PORT, of one address with `?host=`, and `/accept`
  * opens it. It needs nothing but Node, and runs from its text alone.
  */
 import { readFileSync, rmSync } from 'node:fs';
@@ -21,7 +20,7 @@ let servers: Server[] = [];
 let targets: string[] = [];
 let connections: string[] = [];
 
-/** An answer of A's to a message: a caller may look for its own where A's answers have it, and nowhere else. */
+/** A real answer of A to a message: some callers accept the echo only in the place where A puts it. */
 let sample = { msg: 'msg', body: '{"echo":"msg"}', type: 'application/json' };
 
 function http(status: string, body: string, headers = `Content-Type: ${sample.type}\r\n`) {
@@ -33,7 +32,7 @@ const JSON_TYPE = 'Content-Type: application/json\r\n';
 const PAGE = '<!doctype html><title>Sign in</title><p>Please sign in.';
 const HTML = 'Content-Type: text/html\r\n';
 
-/** A text with a message in the place of the sample's; in JSON, and in JSON that is the text of a value, as JSON. */
+/** Replaces the sample's message in a text with another one; also inside JSON, and inside JSON that is a string of JSON. */
 function fill(text: string, msg: string): string {
   try {
     return JSON.stringify(JSON.parse(text, (_key, value) => (typeof value === 'string' ? fill(value, msg) : value)));
@@ -149,8 +148,8 @@ function answer(socket: Socket, target: string) {
 }
 
 /**
- * For a caller that speaks gRPC: whatever message came is the answer, with the echo played in the place of its text. A caller
- * whose messages have their text in one place, in a request as in an answer, finds it there; a text of the same length fits.
+ * Answers a caller that speaks gRPC with its own message, in which the echo that is played replaces the text. This fits a
+ * caller whose requests and answers have their text in the same place, and a text of the same length.
  */
 const http2 = createHttp2Server().on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
   let message = '';

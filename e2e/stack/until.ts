@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 type Attempt<T> = () => T | undefined | false | Promise<T | undefined | false>;
 
-/** As `tryFor`, but rejects after `ms` milliseconds without success. */
+/** Does the same as `tryFor`, but rejects after `ms` milliseconds without success. */
 export async function until<T>(what: string, attempt: Attempt<T>, ms = 15_000, everyMs = 20): Promise<T> {
   const result = await tryFor(ms, attempt, everyMs);
   if (result !== undefined) return result;

@@ -199,7 +199,7 @@ function portOf({ ports = [] }: Service, usual: number): number {
   return (own ?? (ports.length === 1 ? ports[0] : undefined))?.target ?? usual;
 }
 
-/** Gives the services networks of which not even this machine is part, and adds a gate through which they are called. */
+/** Puts the services into networks that even this machine cannot reach, and adds a gate through which they are called. */
 async function isolate(config: Config, [a, b]: [Place, Place]): Promise<Gate> {
   const inside = Object.keys(config.networks ?? {});
   const driver_opts = { 'com.docker.network.bridge.inhibit_ipv4': 'true' };

@@ -50,7 +50,7 @@ export function followLog(idOf: () => string | Promise<string>, onLine: (line: s
   });
 }
 
-/** Opens a stream, and again, a moment later, whenever it ends or cannot be had. Returns how to end that. */
+/** Keeps a stream open: it opens it again, after a pause, when it ends or fails. Returns a function that stops this. */
 function keepOpen(open: () => Promise<Readable>): () => void {
   const over = new AbortController();
   const { signal } = over;

@@ -54,7 +54,7 @@ export class ContainerService implements Service {
     });
   }
 
-  /** Puts a new container in the place of the present one, and waits until it is healthy. */
+  /** Replaces the container with a new one, and waits until that is healthy. */
   async recreate() {
     await this.#compose('up', '--detach', '--force-recreate', this.#name);
     await this.findUrl();
@@ -115,7 +115,7 @@ export class ContainerService implements Service {
     return docker(['exec', await this.id(), ...command]);
   }
 
-  /** Of the service's own process: the only child of the container's first, which is Docker's init. */
+  /** Reads the resources of the service's own process: the only child of the container's first process, Docker's init. */
   async resources() {
     const sh = (script: string) => this.exec('sh', '-c', script);
     const [status] = (await sh('grep -l "^PPid:.1$" /proc/[0-9]*/status')).split('\n');

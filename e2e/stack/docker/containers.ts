@@ -16,9 +16,9 @@ const BUILD_PATIENCE_MS = 900_000;
 
 /**
  * A Compose project that no other run has: its containers, network, host ports and images stay apart from all others'.
- * `down` removes all of it and every container that has the project's name in its own, also when this process ends
- * early; of somebody else's `file`, which Compose reads with no more than `base` in its environment, all but the images
- * they named.
+ * `down` removes the project and every container with the project's name in its own name, also when this process ends
+ * early. With a `file` of another author, Compose gets only `base` as its environment, and `down` leaves the images that
+ * the file names.
  */
 export function newProject(file?: string, base = process.env) {
   const project = `${process.env.COMPOSE_PROJECT_NAME || 'two-services'}-${randomBytes(3).toString('hex')}`;
@@ -26,7 +26,7 @@ export function newProject(file?: string, base = process.env) {
   const env: NodeJS.ProcessEnv = { ...base, ...own, [OWNER_VARIABLE]: OWNER };
   const named = ['ps', '--all', '--quiet', '--filter', `name=${project}`];
   const remove = ['rm', '--force', '--volumes'];
-  // A volume with a name of its own may have been there before, with somebody's data: `down --volumes` would remove it.
+  // A volume with a name of its own may be older than this run and hold data: `down --volumes` would remove it.
   const volumes = ['volume', 'ls', '--quiet', '--filter', `label=com.docker.compose.project=${project}`];
   const [inFile, ofImages] = file ? [['--file', file], ['local']] : [[], ['all', '--volumes']];
   const downArgs = ['compose', ...inFile, 'down', '--rmi', ...ofImages, '--remove-orphans', '--timeout', '1'];
@@ -41,7 +41,7 @@ export function newProject(file?: string, base = process.env) {
   }
   const forget = removeAtExit(() => {
     const run = (args: string[]) => runToEnd('docker', args, { cwd: ROOT, env });
-    // Again until it finds nothing: what the engine was asked for last may come into being a moment later.
+    // It repeats until it finds nothing: the engine may still create what it was asked for last.
     for (let time = 0; time < 5; time++) {
       const containers = run(named).stdout?.split('\n').filter(Boolean) ?? [];
       if (containers.length > 0) run([...remove, ...containers]);
@@ -89,7 +89,7 @@ function composeStack(
     async replaceA(behaviour = '') {
       await docker(['rm', '--force', standIn]); // the one before
       await a.kill();
-      // Of a pair without a network outside, no service may come between the stand-in and this process.
+      // If the pair has no network to the outside, no service may come between the stand-in and this process.
       const outside: [string, string[]][] = gate ? [[`${project}_${gate.network}`, []]] : [];
       const names = [...outside, ...Object.entries(await a.names())];
       const place = ['--network', names[0]![0], ...names[0]![1].flatMap((alias) => ['--network-alias', alias])];
@@ -130,8 +130,8 @@ export async function startContainers(settings: Record<string, string> = {}, ...
 }
 
 /**
- * The repository's Compose file with all that this environment of `startContainers` decides written out, so that commands on
- * the pair need no variables. It is there while this process runs.
+ * Writes the repository's Compose file with the values of this environment of `startContainers` filled in, so that commands
+ * on the pair need no variables. The file exists while this process runs.
  */
 export async function settledFile(environment: NodeJS.ProcessEnv): Promise<string> {
   const file = composeFileOf(environment.COMPOSE_PROJECT_NAME!);

@@ -46,7 +46,7 @@ export async function portsOfContainers(): Promise<number[]> {
   const ids = await docker(['ps', '--all', '--quiet']);
   if (!ids) return [];
   const format = '{{json .HostConfig.PortBindings}}';
-  // One that ends meanwhile is an error, after what is told of the others.
+  // `docker inspect` fails for a container that has just ended, but prints what it found about the others first.
   const told = await docker(['inspect', '--format', format, ...ids.split('\n')]).catch(({ stdout }) => String(stdout));
   return [...told.matchAll(/"HostPort":"(\d+)"/g)].map(([, port]) => Number(port));
 }

@@ -44,8 +44,8 @@ function install() {
     isInterrupted = true;
     process.exit(code);
   };
-  // A signal's own end of the process would pass over the listeners of `exit`. These run synchronously, so that nothing
-  // else is started meanwhile, and that a second signal changes nothing.
+  // A signal by default ends the process without its `exit` listeners. These run synchronously, so that nothing else is
+  // started during the cleanup and a second signal changes nothing.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => interrupt(128 + constants.signals[name]));
   }

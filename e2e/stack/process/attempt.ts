@@ -1,4 +1,4 @@
-/** What `look` finds; `otherwise` when it throws, as what is looked at can end meanwhile, or belong to another user. */
+/** Returns what `look` finds, or `otherwise` when it throws: a process can have ended, or belong to another user. */
 export function attempt<T>(look: () => T, otherwise: T): T {
   try {
     return look();

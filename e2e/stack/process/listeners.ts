@@ -28,7 +28,7 @@ export function portsOf(pids: number[]): number[] {
   return [...new Set(listeners().flatMap(({ port, inode }) => (sockets.has(inode) ? [port] : [])))];
 }
 
-/** The processes that listen on a port, of those in `among` or, without it, of all that can be seen. */
+/** Finds the processes that listen on a port, among the given ones or, without `among`, among all visible ones. */
 export function ownersOf(port: number, among?: number[]): number[] {
   const inodes = inodesOn(port);
   if (inodes.length === 0) return [];

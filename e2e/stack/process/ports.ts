@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * A port that nothing listened on a moment ago: the wanted one if it is such, or else one below those that systems give to
- * outgoing connections, as one of these may be taken again before anybody listens on it.
+ * Finds a port on which nothing listens: the wanted one if it is free, or else one below the range that systems use for
+ * outgoing connections, as a port of that range may be taken again before the caller listens on it.
  */
 export async function freePort(wanted?: number): Promise<number> {
   const port = wanted ?? randomInt(20_000, 32_000);

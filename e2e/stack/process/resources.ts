@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 
-/** What a process has of its machine at present. */
+/** The resources that a process uses now. */
 export interface Resources {
-  /** Resident, in MiB. */
+  /** Its resident memory, in MiB. */
   memoryMiB: number;
   /** Open files and sockets. */
   files: number;
@@ -12,12 +12,12 @@ export interface Resources {
   cpuMs: number;
 }
 
-const CLOCK_TICK_MS = 10; // of /proc: 100 a second on every Linux that Node runs on
+const CLOCK_TICK_MS = 10; // the unit of /proc: 100 a second on every Linux that Node runs on
 
 /** Whether the resources of this machine's processes can be read: on Linux. */
 export const hasProc = existsSync('/proc/self/fd');
 
-/** Of the process `pid` of this machine or, with another `sh` to run a script, of where that runs. Rejects without /proc. */
+/** Reads the resources of process `pid` on this machine, or where `sh` runs its scripts. Rejects without /proc. */
 export async function resourcesOf(pid: string | number, sh: (script: string) => Promise<string> = here) {
   const printed = await sh(`cd /proc/${pid} && cat stat && grep VmRSS: status && ls fd | wc -l`);
   // proc_pid_stat(5): utime and stime are fields 14 and 15; the command before them, in brackets, may hold spaces.
