@@ -62,9 +62,11 @@ describe('The README, followed without Docker', function () {
   });
 });
 
-describe('A service in a repository of its own, with the files that the README names', function () {
+describe('A service in a repository of its own, with the files that CONTRIBUTING.md names', function () {
   this.timeout(120_000);
-  const [, paragraph] = /To take a service into a repository of its own, ([^]*? work there)\./.exec(readme)!;
+  const [, paragraph] = /To take a service into a repository of its own, ([^]*? work there)\./.exec(
+    read(`${ROOT}CONTRIBUTING.md`),
+  )!;
   const code = [...paragraph!.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
   const files = code.filter((text) => existsSync(join(ROOT, text)));
   const [install, test, build] = code.filter((text) => text.includes(' '));
