@@ -15,7 +15,7 @@ const imports = new Map(
   }),
 );
 
-describe('The wings of e2e', () => {
+describe('The folders of e2e', () => {
   const wingOf = (file: string) => file.split('/')[0]!;
 
   it('are the rows of its README', () => {
