@@ -9,6 +9,8 @@ import { ROOT } from '../paths.ts';
 import { until } from '../until.ts';
 
 const CONTAINERS = ['mocha', 'e2e/requirements/containers.test.ts', '-g', 'runs as the user node'];
+/** Mocha runs each file in a process of its own. */
+const PARALLEL = ['mocha', '--parallel', '--jobs', '2', CONTAINERS[1]!, 'e2e/requirements/log-line.test.ts'];
 const PROCESSES = ['mocha', 'e2e/requirements/specification.test.ts', '-g', 'two processes'];
 
 /** A run of tests, in a process group of its own as a shell gives one to each command. */
@@ -54,6 +56,8 @@ const signals: Record<string, (npx: ChildProcess) => Promise<unknown>> = {
   'by a SIGTERM to npm alone': async (npx) => npx.kill('SIGTERM'),
 };
 
+const HOW = Object.keys(signals).join(' or ');
+
 /** Starts the tests, sends the signal at the moment, and resolves once no process of the run is left. */
 async function interrupt(args: string[], signal: string, moment: Moment): Promise<Run> {
   const mark = `interrupted-${randomBytes(4).toString('hex')}`;
@@ -78,11 +82,9 @@ describe('A run of the tests on processes', function () {
     'during a test': async ({ output }) => output.includes('✔'),
   };
   for (const [when, moment] of Object.entries(moments)) {
-    for (const signal of Object.keys(signals)) {
-      it(`leaves no process when it is interrupted ${when} ${signal}`, async () => {
-        await interrupt(PROCESSES, signal, moment);
-      });
-    }
+    it(`leaves no process when it is interrupted ${when}, ${HOW}`, async () => {
+      await Promise.all(Object.keys(signals).map((signal) => interrupt(PROCESSES, signal, moment)));
+    });
   }
 });
 
@@ -95,12 +97,16 @@ describeWithDocker('A run of the tests on containers', function () {
     'during a test': async ({ output }) => output.includes('✔'),
     'while the stack is taken down': async (run) => processesOf(run).some((line) => / down --rmi/.test(line)),
   };
-  for (const [when, moment] of Object.entries(moments)) {
-    for (const signal of Object.keys(signals)) {
-      it(`leaves nothing in the engine when it is interrupted ${when} ${signal}`, async () => {
-        const run = await interrupt(CONTAINERS, signal, moment);
-        expect(await inEngine(run)).to.deep.equal([]);
-      });
-    }
+  async function expectNothingLeft(args: string[], moment: Moment) {
+    const runs = await Promise.all(Object.keys(signals).map((signal) => interrupt(args, signal, moment)));
+    for (const run of runs) expect(await inEngine(run)).to.deep.equal([]);
   }
+
+  for (const [when, moment] of Object.entries(moments)) {
+    it(`leaves nothing in the engine when it is interrupted ${when}, ${HOW}`, () =>
+      expectNothingLeft(CONTAINERS, moment));
+  }
+
+  it(`leaves nothing when two files run at once, ${HOW}`, () =>
+    expectNothingLeft(PARALLEL, moments['while the containers are created']!));
 });
