@@ -102,7 +102,7 @@ describe('The bench', () => {
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     }
 
-    it('counts a stall, open-loop, in every call that was due meanwhile', async () => {
+    it('counts a stall, open-loop, in every call that was due during it', async () => {
       let stallEnds: number | undefined;
       const url = await listen((_, res) => {
         stallEnds ??= performance.now() + 700;

@@ -109,7 +109,7 @@ export async function refusedCalls({ figures, variants, progress }: Round, serve
   }
 }
 
-/** From A's first 200 after a start to B's, to the millisecond: both are asked as often. A must be stopped. */
+/** Measures the time from A's first 200 after a start to B's, to the millisecond. A must be stopped. */
 export async function returnOfA(
   { figures, variants, progress }: Round,
   servers: Servers,
@@ -145,7 +145,7 @@ export async function memory(figures: Figures, serviceAUrl: string, progress: Pr
   await server.end();
 }
 
-/** From a process's start to its first 200. */
+/** Measures the time from the start of a process to its first 200. */
 export async function processStarts({ figures, variants, progress }: Round) {
   for (const service of ['a', 'b'] as const) {
     for (const variant of variants) {
@@ -176,7 +176,7 @@ export async function containers(figures: Figures, rounds: number, progress: Pro
   }
 }
 
-/** In MB: the layers from the Dockerfile's first instruction on, which `docker history` lists newest first. */
+/** Sums the layers of our Dockerfile, in MB. `docker history` lists the newest layer first. */
 async function sizeBeyondBase(image: string) {
   const history = await docker([
     'history',

@@ -11,9 +11,9 @@ import { paste, translation } from './shell.ts';
 export interface Reader extends AsyncDisposable {
   urlA: string;
   urlB: string;
-  /** Pastes lines into a shell, which runs them one after the other, and resolves to what they printed. */
+  /** Pastes lines into a shell, which runs them in their order, and resolves to what they printed. */
   paste(commands: string): Promise<string>;
-  /** Pastes lines into a terminal of its own, the last of which runs on. Resolves once `services` have logged that they listen. */
+  /** Pastes lines into a terminal of its own; the last line keeps running. Resolves once `services` have logged that they listen. */
   open(commands: string, services?: number): Promise<Terminal>;
 }
 
@@ -23,7 +23,7 @@ interface Terminal {
 }
 
 /**
- * The ports that a page names are replaced by free ones, and its Compose project by `project`, so that nobody's own are
+ * The ports that a page names are replaced by free ones, and its Compose project by `project`, so that no one else's are
  * disturbed. Without a project, the reader is one who has no Docker.
  */
 export async function newReader(project?: ReturnType<typeof newProject>): Promise<Reader> {

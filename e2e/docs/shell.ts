@@ -7,17 +7,17 @@ import { tied } from '../stack/process/enclosure.ts';
 const PASTE_MS = 240_000;
 const NAME = 'two-services';
 
-/** How a page's commands are run where what they name has other names, and how what they print reads as on the page. */
+/** Runs a page's commands where the pair has other names and ports, and puts the page's names into what they print. */
 interface Shell {
   env: NodeJS.ProcessEnv;
-  /** The commands as they are run, where that is not as they stand. */
+  /** Translates the page's commands to the ones that run. */
   own?: (commands: string) => string;
-  /** What was printed, as the page has it. */
+  /** Translates what was printed to what the page prints. */
   told?: (printed: string) => string;
 }
 
 /**
- * Pastes lines into a shell in the repository's folder, which runs them one after the other, and resolves to what they
+ * Pastes lines into a shell in the repository's folder, which runs them in their order, and resolves to what they
  * printed. Rejects with what the last one wrote to its standard error when that failed and `isStrict`.
  */
 export async function paste(

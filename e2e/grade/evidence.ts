@@ -4,11 +4,11 @@ import { echoes, healthOf, recoversFromStop, staysHealthy } from '../requirement
 import type { Exchange, Recorded, Trace } from '../requirements/record.ts';
 import { quoted } from '../stack/shell.ts';
 
-/** A command, and what came of it. */
+/** A command, and its result. */
 export interface Typed {
   command: string;
   output: string;
-  /** What the services wrote meanwhile. */
+  /** The lines that the services wrote during the command. */
   logs?: { a: string[]; b: string[] };
 }
 

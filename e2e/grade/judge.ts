@@ -33,7 +33,7 @@ const UNRECORDED = { verdict: 'fail', because: 'The record has nothing about it:
 
 /** Judges every check that was recorded, as far as `weigh` does not leave it out. */
 export function judge(record: Recorded, weigh: Weigh = (check) => check): Result[] {
-  const told = new Set<string>(); // the services of which it has been told why they do not run
+  const told = new Set<string>(); // the services whose reason for not running has been said
   return situations.flatMap(({ name: situation, checks }) =>
     checks.flatMap((check) => {
       const entry = record.entries.find((one) => one.check === check.name && one.situation === situation);
@@ -96,9 +96,9 @@ export interface Score {
   of: number;
 }
 
-/** In points. What is not applicable is in neither figure: it is for others to count. */
+/** Sums the points. Checks that are not applicable count in neither sum. */
 export function score(results: Result[]): Score {
-  // Of points such as 0.1 and 0.2, the sum is 0.3.
+  // The sum of points such as 0.1 and 0.2 must be 0.3.
   const pointsOf = (some: Result[]) => Math.round(some.reduce((sum, { points }) => sum + points, 0) * 1e6) / 1e6;
   const applicable = results.filter(({ verdict }) => verdict !== 'not applicable');
   return { passed: pointsOf(applicable.filter(({ verdict }) => verdict === 'pass')), of: pointsOf(applicable) };

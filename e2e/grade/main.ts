@@ -37,7 +37,7 @@ function withFolder(args: string[]): string[] {
   return folder ? args.with(folder.index, `--folder=${args[folder.index]}`) : args;
 }
 
-// As one of a class, it ends with the process that grades the class, however that ends.
+// If this grade is one of a class, it ends when the process that grades the class ends.
 process.on('disconnect', () => process.exit(2));
 process.channel?.unref();
 

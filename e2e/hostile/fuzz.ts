@@ -18,7 +18,7 @@ export interface Conversation {
   expected: Expected[];
   /**
    * What the service must make of it. `understood`: answer all. `refused`: the last thing sent is one that Node's parser
-   * refuses, or a CONNECT, and what was sent before may go unanswered with it. `damaged`: nobody can tell; `expected` is empty.
+   * refuses, or a CONNECT, and what was sent before may go unanswered with it. `damaged`: the answer cannot be known; `expected` is empty.
    */
   kind: 'understood' | 'refused' | 'damaged';
   /** Leaves as soon as everything is sent, by closing or by a reset; `stays` waits for the answers. */
@@ -81,7 +81,7 @@ interface Plan {
   kind: Conversation['kind'];
   /** What is sent behind the requests, in a conversation that is refused. */
   refused: string;
-  /** What is done to the bytes of one that is damaged, each somewhere: so many are cut, and this is put there. */
+  /** What is done to a damaged request: at a place, a number of bytes is cut, and a text is put in. */
   damages: { at: number; cut: number; put: string }[];
   /** Where the bytes are cut into pieces. */
   cuts: number[];
@@ -96,7 +96,7 @@ interface PlannedRequest {
   /** An id that the service must not take over, or none; undefined for one that it must. */
   oddId: string | null | undefined;
   headers: string[];
-  /** For the last request alone. */
+  /** This applies to the last request only. */
   lastHeader: string | undefined;
   body: string;
 }

@@ -363,7 +363,7 @@ async function open(service: Service): Promise<Socket> {
 
 interface Received {
   received: string;
-  /** Until the connection was closed, in milliseconds. */
+  /** How long the connection stayed open, in milliseconds. */
   ms: number;
   /** The connection was closed from here, because neither the service did nor enough had come. */
   isLate: boolean;

@@ -11,7 +11,7 @@ import { until } from '../stack/until.ts';
 import type { Names } from './resolver.ts';
 
 const NO_HOSTS = '127.0.0.1 localhost\n';
-const NO_ROUTE = '2001:db8:0:0:0:0:0:1'; // for documentation (RFC 3849): nobody has it
+const NO_ROUTE = '2001:db8:0:0:0:0:0:1'; // for documentation (RFC 3849): no machine has it
 const IDLE_MS = 1000; // what B keeps an unused connection to A for
 const DEADLINE_MS = 1000; // how long B waits for a resolver, as for everything else
 const LATE_MS = 800; // what a busy machine may add

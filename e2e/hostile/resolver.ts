@@ -1,6 +1,6 @@
 /**
  * A DNS server for tests, on 127.0.0.53. What it answers is read from /lookup/names.json with each question: addresses by
- * name (a name that begins with `*` stands for all that end so), and `silent`, the names that it never answers. It needs
+ * name (a name that begins with `*` matches every name with this end), and `silent`, the names that it never answers. It needs
  * nothing but Node. The format is that of RFC 1035, section 4.
  */
 import { createSocket } from 'node:dgram';
@@ -35,7 +35,7 @@ const server = createSocket('udp4', (question, from) => {
   server.send(Buffer.concat([header, question.subarray(HEADER_BYTES, at + 5), ...records]), from.port, from.address);
 });
 
-/** Of an address whose eight groups are all written out. */
+/** Encodes an IPv6 address whose eight groups are all written out. */
 const ipv6Bytes = (address: string) =>
   address.split(':').flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]);
 

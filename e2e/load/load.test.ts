@@ -60,8 +60,7 @@ describeWithDocker('Two services in two containers, under load', function () {
       }
     });
 
-    // Compared with 2,000 calls that A has no part in, as the caller shares the processors with all of it; the best round
-    // counts. Calls that wait for a place among the 256 in flight would take 8 s.
+    // The caller shares the processors with the services, so 2,000 calls without A are the measure; the best round counts. Calls that wait for a place among the 256 in flight would take 8 s.
     it('answers every one at the deadline, but for what as many answers take without A', () => {
       const rest = rounds.map(({ answers }) => slowest(answers) - DEADLINE_MS);
       expect(Math.min(...rest)).to.be.at.most(300 + 2 * unhinderedMs);
@@ -162,7 +161,7 @@ describeWithDocker('Two services in two containers, under load', function () {
   });
 
   describe('when A is restarted under 200 calls a second', () => {
-    it('loses no call but those that began while A was not listening', async () => {
+    it('loses only calls that began while A was not listening', async () => {
       using calls = callSteadily(200, () => get(callUrl()));
       await sleep(1000);
       await stack.a.stop();

@@ -13,7 +13,7 @@ export const NODES = ['node1', 'node2', 'node3'];
 const FUNCTIONS = `machines() { docker compose --file e2e/swarm/machines.yml "$@"; }
 on() { machines exec -T "$@"; }`;
 
-/** One of A's log lines: the call it answered, and which replica of which version that was, on which node. */
+/** One of A's log lines: the call that it answered, with the replica, its version and its node. */
 export interface Served {
   requestId: string;
   node: string;
@@ -21,7 +21,7 @@ export interface Served {
   image: string;
 }
 
-/** Somebody who follows the chapter, on machines, ports and image tags of their own. */
+/** Follows the chapter as a reader, on machines, ports and image tags of its own. */
 export async function newMachines() {
   const own = randomBytes(4).toString('hex');
   const ports = await Promise.all(NODES.map(() => freePort()));
@@ -55,7 +55,7 @@ export async function newMachines() {
   const forget = removeAtExit(remove);
 
   return {
-    /** Runs a command of the chapter as it stands there, and resolves to what it printed. */
+    /** Runs a command exactly as the chapter has it, and resolves to what it printed. */
     run: (command: string) => paste(command, shell, true),
     sh,
     /** Where this host reaches the node's B without a proxy between, so that a refused connection is seen as one. */
@@ -92,7 +92,7 @@ export type Machines = Awaited<ReturnType<typeof newMachines>>;
 
 /**
  * Calls one of the `addresses` over a connection of its own, and the next of them when that is refused, or is reset before
- * the request could be written: nobody has seen the request then. Rejects when the answer does not come whole within 5 s.
+ * the request could be written: then no one has seen the request. Rejects when no whole answer comes within 5 s.
  * A raw socket, as the caller shares the machine with what it measures.
  */
 export async function callAny(addresses: string[], requestId: string): Promise<{ status: number; json?: any }> {
@@ -105,7 +105,7 @@ export async function callAny(addresses: string[], requestId: string): Promise<{
       if (!isUnsent || index === addresses.length - 1) throw error;
     }
   }
-  throw new Error('There is nobody to call.');
+  throw new Error('There is no address to call.');
 }
 
 function ask(address: string, requestId: string): Promise<{ status: number; json?: any }> {

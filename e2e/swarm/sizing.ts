@@ -16,8 +16,8 @@ export async function warmUp(reader: Machines) {
 }
 
 /**
- * The calls a second that the Bs on one, two and three machines serve together: means of twelve rounds, each of which
- * begins with another machine and measures all three numbers.
+ * Measures how many calls a second the Bs on one, two and three machines serve together. Each number is the mean of twelve
+ * rounds; each round measures all three and begins with another machine.
  */
 export async function servedByMachines(reader: Machines): Promise<number[]> {
   const addresses = await addressesOf(reader);

@@ -43,13 +43,13 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
 
     it('costs no call', () => expectAll200(act));
 
-    it('answers with both versions meanwhile, and with the new one alone afterwards', () => {
+    it('answers with both versions during the update, and with the new one alone after it', () => {
       const updates = commandsOf(act.history);
       for (const [index, update] of updates.entries()) {
         const [from, to] = [update.at, endOf(update)];
         const versionsIn = (begin: number, end: number) =>
           new Set(act.served.filter(({ at }) => at >= begin && at < end).map(({ image }) => image.split(':')[1]));
-        expect(versionsIn(from, to).size, 'versions in the course of the update').to.equal(2);
+        expect(versionsIn(from, to).size, 'versions during the update').to.equal(2);
         const next = updates[index + 1]?.at ?? Infinity;
         expect([...versionsIn(to, next)].length, 'versions after the update').to.be.at.most(1);
       }
@@ -112,7 +112,7 @@ describeWithDocker(`A chapter about three machines, acted out under ${CALLS_PER_
         expect(lost.length).to.be.at.most(ACTS[title]!.nodes.length * 2 * KEPT);
       });
 
-      // Of a hundred calls one may be slower, as three engines, the caller and all services share this machine.
+      // One call in a hundred may be slower, as three engines, the caller and all services share this machine.
       it('delays the others by no more than 0.4 s, long before Swarm notices', () => {
         const since = endOf(commandsOf(act.history)[0]!) + DEADLINE_MS;
         const soon = callsOf(act.history).filter(({ status, at }) => status === 200 && at > since && at < since + 4000);

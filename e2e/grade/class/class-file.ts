@@ -33,7 +33,7 @@ export interface Row {
   row: number;
   id: string;
   name: string;
-  /** As it is given. */
+  /** The id as the file gives it. */
   folder: string;
   /** What a person adds to the grade: points, which may be negative, and a comment. */
   points?: number;
@@ -50,7 +50,7 @@ const REASONS: Record<string, string> = {
   CSV_INVALID_CLOSING_QUOTE: 'something follows the closing quote of a cell; write "a ""b"" c" for a "b" c.',
   CSV_QUOTE_NOT_CLOSED: 'a quote is opened here and never closed.',
 };
-/** In an id or a name; line breaks, tabs and the joiners that some scripts need are none. No other cell has NUL either. */
+/** Characters that no id or name may have. Line breaks, tabs and the joiners of some scripts are allowed. No cell may have NUL. */
 const UNSEEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\r\n\u200c\u200d]]/v;
 const COLUMNS = ['id', 'name', 'folder', 'points', 'comment', ...PAIR_COLUMNS];
 const MAX_POINTS = 1000;

@@ -23,7 +23,7 @@ for (const button of document.querySelectorAll('th button')) {
 }
 `;
 
-/** The table of a class, and what it gets wrong most; of a run that goes on, with what is finished. */
+/** Writes the table of a class and its most frequent faults. During a run, it has the rows that are finished. */
 export function classPage(finished: Finished[]): string {
   const graded = finished.filter(({ scores }) => scores);
   const met = graded.filter(({ isMet }) => isMet).length;

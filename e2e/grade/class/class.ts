@@ -33,7 +33,7 @@ const NOT_YET = 'Not graded yet.';
 
 /**
  * Grades the rows of the class's file that are not finished, each by a process of its own, and keeps `grades.csv` and the
- * pages up to date meanwhile. Resolves to the exit code; throws an `Unusable` when it cannot begin.
+ * pages up to date during the run. Resolves to the exit code; throws an `Unusable` when it cannot begin.
  */
 export async function gradeClass(options: Options, showProgress: (text: string) => void): Promise<number> {
   const run = await ClassRun.from(options, showProgress);

@@ -1,12 +1,12 @@
 import { globSync } from 'node:fs';
 import { ROOT } from '../../stack/paths.ts';
 
-/** What acts and records imports from these wings. */
+/** The folders from which the acting and recording code imports. */
 export const WINGS = ['stack', 'picture', 'experiment', 'pairs', 'requirements'];
 
 const ACTING = 'grade/record-pair.ts';
 
-/** What decides about a record: the programs of these wings, and the versions of all that they use. */
+/** Lists the files that decide what a record has: the programs of these folders, and the versions of their packages. */
 export function graderFiles(): string[] {
   const files = [...WINGS.map((wing) => `${wing}/**/*.{ts,js,yml}`), ACTING].flatMap((files) =>
     globSync(`${ROOT}e2e/${files}`),

@@ -22,7 +22,7 @@ export function gradesCsv(outcomes: (Graded & { row: Row })[]): string {
   return stringify(rows, { header: true, record_delimiter: 'windows', escape_formulas: true, quoted_match: /[\r\n]/ });
 }
 
-/** Of 1.1 and 0.1, the sum is 1.2. */
+/** Rounds a sum of points: 1.1 and 0.1 give 1.2. */
 export const rounded = (points: number) => Math.round(points * 100) / 100;
 
 const percent = ({ passed, of }: { passed: number; of: number }) =>

@@ -37,7 +37,7 @@ export class GradingProcess {
     return this.#child.pid!;
   }
 
-  /** As Ctrl-C would: it removes what it started, and ends. */
+  /** Ends it as Ctrl-C would: it removes what it started first. */
   stop() {
     this.#child.kill('SIGTERM');
   }

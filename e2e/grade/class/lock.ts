@@ -7,7 +7,7 @@ const BUSY = 5; // SQLite's code
 /**
  * Keeps a folder for this process: by SQLite's lock on an empty file in it, which the system takes back however the process
  * ends, and which holds among containers, too. The process must not open the file again: to close it gives the lock back.
- * The file stays, as whoever removed it could remove another's. Throws an `Unusable` while another process has the folder.
+ * The file stays: removing it could remove the file of another run. Throws an `Unusable` while another process has the folder.
  */
 export function lock(folder: string): Disposable {
   try {

@@ -25,7 +25,7 @@ export function gradescope({ ms, scores, results, reason }: Report): string {
   const { lab, robustness } = scores;
   const sum = `The lab's requirements: ${lab.passed} of ${lab.of}. Robustness: ${robustness.passed} of ${robustness.of}. Graded in ${duration(ms)}.`;
   const output = sanitize(reason ?? sum);
-  // Without any test, Gradescope asks for a score.
+  // Gradescope requires a score if there are no tests.
   const score = reason ? { score: 0 } : {};
   const about = { ...score, output, output_format: 'text', execution_time: Math.round(ms / 1000) };
   return `${JSON.stringify({ ...about, tests }, null, 2)}\n`;

@@ -101,8 +101,8 @@ describe('A proof in Markdown', () => {
     expect(plain.filter(Boolean)).to.deep.equal([
       '# Proof',
       '## With both services up',
-      "B's log meanwhile:",
-      "A's log meanwhile:",
+      "B's log during this call:",
+      "A's log during this call:",
       '## With A stopped',
       '## With A started again, and B as it was',
       '## B during an outage of A',

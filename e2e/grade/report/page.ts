@@ -125,7 +125,8 @@ ${picture && markup`<h2>B during an outage of A</h2>\n${image(picture)}\n`}`;
 
 function shownCommand(typed: Typed): Markup {
   const logs = logLines(typed).map(
-    ([service, lines]) => markup`<p class="quiet">${service}'s log meanwhile:</p>\n<pre>${lines.join('\n')}</pre>\n`,
+    ([service, lines]) =>
+      markup`<p class="quiet">${service}'s log during this call:</p>\n<pre>${lines.join('\n')}</pre>\n`,
   );
   return markup`<pre>${[`$ ${typed.command}`, ...outputLines(typed)].join('\n')}</pre>\n${logs}`;
 }

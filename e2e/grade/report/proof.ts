@@ -30,7 +30,7 @@ function transcript(typed: Typed): string[] {
   const { command } = typed;
   const parts = [block('console', [`$ ${command}`, ...outputLines(typed)]), ''];
   for (const [service, lines] of logLines(typed)) {
-    parts.push(`${service}'s log meanwhile:`, '', block('text', lines), '');
+    parts.push(`${service}'s log during this call:`, '', block('text', lines), '');
   }
   return parts;
 }
