@@ -6,7 +6,7 @@ import { newProject } from '../stack/docker/containers.ts';
 import { addressesOf, type Inspected } from '../stack/docker/engine.ts';
 import { get, type Answer } from '../stack/http.ts';
 import { until } from '../stack/until.ts';
-import type { Act } from './acts.ts';
+import type { Act } from './act.ts';
 import { scriptOf } from './script.ts';
 
 /** The record of one act. */
@@ -44,7 +44,7 @@ async function actOutOne(act: Act, reader: Reader): Promise<ActedOut> {
     return commandsOf(underCalls)[0];
   };
   const health = { perSecond: 10, ask: () => get(`${reader.urlB}/health`) };
-  const broken = await run(breaks, act.meanwhile ? pasteUnderCalls : paste, health);
+  const broken = await run(breaks, act.reasonsDuringBreak ? pasteUnderCalls : paste, health);
 
   let behindAMs: number | undefined;
   const pasteAndTime = async (commands: string) => {

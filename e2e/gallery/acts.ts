@@ -1,40 +1,7 @@
 import { faultOf, type FaultName } from '../experiment/faults.ts';
 import { BASE_IMAGE } from '../stack/docker/engine.ts';
 import { BEHAVIOURS } from '../stack/stand-in.ts';
-
-/** One call during an act, and what B may answer. */
-export interface Expectation {
-  /** Commands that make A fail this call, if the act's own commands do not. */
-  breaks?: string[];
-  msg: string;
-  /** What A does: the words that follow "A" in a sentence. */
-  what: string;
-  /** What B may answer: `200`, or the reasons of its 503. */
-  outcomes: string[];
-  /** The longest that B's answer may take, in milliseconds. */
-  atMostMs: number;
-  /** Why B gives this answer after this time: one plain sentence. */
-  why: string;
-}
-
-/** One way in which A fails: how to cause it, what B answers, and how to fix it. */
-export interface Act {
-  title: string;
-  story: string;
-  /** The fault that does the same on any kind of pair; without one, only this repository's pair can play the act. */
-  fault?: FaultName;
-  /** Commands that come first, from the state that the act before left. */
-  prepares?: string[];
-  breaks: string[];
-  calls: Expectation[];
-  fixes: string[];
-  /** The reasons that B may give to calls made while the commands that break A still run; without it, no calls are made. */
-  meanwhile?: string[];
-  /** Why B gives these reasons, in one plain sentence. */
-  why?: string;
-  /** Whether the A that fixes it has no port on this host. */
-  hasNoPort?: boolean;
-}
+import type { Act, Expectation } from './act.ts';
 
 /** The longest time of a call that fails without waiting; a call that waits takes until the deadline. */
 const AT_ONCE_MS = 500;
@@ -154,7 +121,7 @@ export const acts: Act[] = [
     story:
       'A finishes its requests, ends, and starts again. New calls are refused or find no name. A few go to an address that is just being removed, where nothing answers, or are reset because they waited to be accepted when A stopped listening. No call that A had accepted is lost.',
     breaks: [command('restart-a')],
-    meanwhile: ['refused', 'dns', 'timeout', 'reset'],
+    reasonsDuringBreak: ['refused', 'dns', 'timeout', 'reset'],
     why: 'Each call met another moment of the restart: A had stopped listening or did not listen yet, its name or address was just gone, or its old connections ended with it.',
     calls: [],
     fixes: [start],

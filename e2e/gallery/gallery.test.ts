@@ -44,13 +44,13 @@ describeWithDocker('The failure gallery', function () {
         });
       }
 
-      if (act.meanwhile) {
-        it(`answers 200, or 503 with ${act.meanwhile.join(' or ')}, by the deadline while A restarts`, () => {
+      if (act.reasonsDuringBreak) {
+        it(`answers 200, or 503 with ${act.reasonsDuringBreak.join(' or ')}, by the deadline while A restarts`, () => {
           const failed = acted.callsDuringBreak.filter(({ status }) => status !== 200);
           expect(failed).to.not.be.empty;
           for (const { status, reason } of failed) {
             expect(status).to.equal(503);
-            expect(reason).to.be.oneOf(act.meanwhile!);
+            expect(reason).to.be.oneOf(act.reasonsDuringBreak!);
           }
           expect(slowest(acted.callsDuringBreak)).to.be.below(1.25 * DEADLINE_MS + delayMs(acted));
         });

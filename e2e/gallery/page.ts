@@ -27,8 +27,8 @@ function overview(acts: ActedOut[]): string {
   const rows = acts.flatMap(({ act, history, callsDuringBreak, behindAMs }) => {
     const link = `[${act.title}](#${anchorOf(act)})`;
     const back = behindAMs === undefined ? '' : inMs(behindAMs);
-    if (act.meanwhile) {
-      const reasons = act.meanwhile.map((reason) => `\`${reason}\``).join(' or ');
+    if (act.reasonsDuringBreak) {
+      const reasons = act.reasonsDuringBreak.map((reason) => `\`${reason}\``).join(' or ');
       return [[link, 'is restarting', reasons, inMs(slowest(callsDuringBreak)), back]];
     }
     const { answers } = answersOf(act, history);

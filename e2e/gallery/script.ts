@@ -1,7 +1,7 @@
 /** The blocks that are pasted for an act, and how to read what they print. */
 import { commandsOf, type Event } from '../experiment/history.ts';
 import { outcomeOf } from '../picture/outcomes.ts';
-import type { Act, Expectation } from './acts.ts';
+import type { Act, Expectation } from './act.ts';
 
 export const anchorOf = ({ title }: Act) => title.toLowerCase().replaceAll(' ', '-');
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acts, type Act, type Expectation } from '../gallery/acts.ts';
+import type { Act, Expectation } from '../gallery/act.ts';
+import { acts } from '../gallery/acts.ts';
 import { faultOf } from '../experiment/faults.ts';
 import { callSteadily, slowest, type Call } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
@@ -8,14 +9,14 @@ import { tryFor } from '../stack/until.ts';
 import { Refused, type Played, type Question } from './protocol.ts';
 import type { Stage } from './tour.ts';
 
-const MEANWHILE_PER_SECOND = 20;
+const RESTARTING_PER_SECOND = 20;
 const HEALTH_PER_SECOND = 20;
 const RECOVERY_MS = 20_000;
-const SEEN_MS = 3000; // what the page may take to see that both run
+const SEEN_MS = 3000; // how long the page may need to see that both run
 
 interface Turn {
   act: Act;
-  /** Absent when the question is about the calls that are made while the breaking commands run. */
+  /** Absent if the question is about the calls that are made while the commands run that break A. */
   call?: Expectation;
   isFirst: boolean;
   isLast: boolean;
@@ -27,7 +28,7 @@ export class Acting implements Stage {
   readonly #turns: Turn[];
   readonly acts: number;
   readonly allActs = acts.length;
-  /** The act that has broken A and has more to ask. */
+  /** The act that has broken A and has more questions. */
   #present: Act | undefined;
 
   constructor(experiment: Experiment) {
@@ -42,7 +43,7 @@ export class Acting implements Stage {
     });
   }
 
-  /** With the commands as they are now: a process has another number after each start. */
+  /** The questions with their present commands: a process has a new id after each start. */
   get questions(): Question[] {
     return this.#turns.map((turn) => this.#question(turn));
   }
@@ -53,8 +54,8 @@ export class Acting implements Stage {
     const commands = type && typed.length > 0 ? [own!(typed.join('\n'))] : [];
     return {
       act: act.title,
-      what: call?.what ?? 'is restarted, and B is called meanwhile',
-      ...{ why: type ? (call ?? act).why! : '', outcomes: call?.outcomes ?? act.meanwhile! },
+      what: call?.what ?? 'is restarted while B is called',
+      ...{ why: type ? (call ?? act).why! : '', outcomes: call?.outcomes ?? act.reasonsDuringBreak! },
       commands: type || !isFirst ? commands : [command(act.fault!, '')!],
       isOne: call !== undefined,
     };
@@ -70,7 +71,7 @@ export class Acting implements Stage {
     this.#experiment.caller.isResting = true;
     this.#present = act;
     if (isFirst) await this.#break(act.prepares ?? []);
-    const made = call ? await this.#one(turn, call) : await this.#meanwhile(act);
+    const made = call ? await this.#one(turn, call) : await this.#duringBreak(act);
     if (isLast) await this.#fix(act);
     return made;
   }
@@ -84,11 +85,11 @@ export class Acting implements Stage {
     return { calls: [made], delayMs: this.#delay(await health.stop()) };
   }
 
-  async #meanwhile(act: Act): Promise<Played> {
+  async #duringBreak(act: Act): Promise<Played> {
     using health = this.#askHealth();
     const made: Promise<Call>[] = [];
-    using steady = callSteadily(MEANWHILE_PER_SECOND, () => {
-      made.push(this.#experiment.caller.send('meanwhile'));
+    using steady = callSteadily(RESTARTING_PER_SECOND, () => {
+      made.push(this.#experiment.caller.send('restarting'));
       return made.at(-1)!;
     });
     await this.#break(act.breaks, act.fault);
@@ -100,7 +101,7 @@ export class Acting implements Stage {
     return callSteadily(HEALTH_PER_SECOND, () => get(`${this.#experiment.controls.stack.b.url}/health`));
   }
 
-  /** What a busy machine adds to every answer of B, which waits for nothing to say that it is healthy: if it is this repository's. */
+  /** Estimates what a busy machine adds to each answer: B's health answers wait for nothing. Only for this repository's B. */
   #delay(health: { ms: number }[]): number {
     return this.#experiment.settings.isOwn ? slowest(health) : 0;
   }
@@ -127,13 +128,13 @@ export class Acting implements Stage {
     while (!experiment.isRunning() && performance.now() < end) await sleep(50);
   }
 
-  /** Rejects with a `Refused` when it could not be done: then there is nothing to predict. */
+  /** Rejects with a `Refused` when A could not be broken: then there is nothing to predict. */
   async #break(commands: string[], fault?: string) {
     const problem = await this.#do(commands, fault);
     if (problem) throw new Refused(`A could not be broken, so run the question again: ${problem}`);
   }
 
-  /** Types the gallery's own commands where this is its pair; causes faults and makes curl's calls on any other. */
+  /** Types the gallery's commands if this is its pair; on any other pair, causes the fault and makes the calls of curl. */
   async #do(commands: string[], fault?: string) {
     if (this.#experiment.controls.type) return this.#type(commands.join('\n'));
     for (const command of commands) {

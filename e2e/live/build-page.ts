@@ -1,4 +1,4 @@
-/** The page: as files for the server, and as one file that needs none. */
+/** Builds the page: as files for the server, and as one file that needs no server. */
 import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { posix } from 'node:path';
@@ -10,13 +10,13 @@ const PAGE = 'e2e/live/page/page.ts';
 
 const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8').replaceAll('\r\n', '\n'); // as a browser hashes it
 
-/** The page for the server. What it loads, it loads at once, and not one module after the other. */
+/** Builds the page for the server. It names all of its modules, so that the browser loads them at once. */
 export function pageHtml(): string {
   const links = [...modules().keys()].map((file) => `<link rel="modulepreload" href="/${file}" />`);
   return read('e2e/live/page/page.html').replace('<!-- loaded -->', links.join(''));
 }
 
-/** What the page loads: its path, its media type as Koa has it, and its text. */
+/** Lists the files that the page loads: path, media type as Koa has it, text. */
 export function pageFiles(): { path: string; type: string; text: string }[] {
   return [
     { path: '/page.css', type: 'css', text: `${STYLE}\n${read('e2e/live/page/page.css')}` },
@@ -25,7 +25,7 @@ export function pageFiles(): { path: string; type: string; text: string }[] {
   ];
 }
 
-/** The page's modules, without their types, by their paths; what a module imports comes before it. */
+/** Lists the page's modules by their paths, without types; a module comes after its imports. */
 function modules(file = PAGE, found = new Map<string, string>()) {
   const text = stripTypeScriptTypes(read(file));
   for (const [, path] of text.matchAll(FROM)) {
@@ -37,7 +37,7 @@ function modules(file = PAGE, found = new Map<string, string>()) {
 
 const FROM = /\bfrom '(\.[^']+)'/g;
 
-/** The page as one file, in which a recording replaces the server. An import map names its modules, which are data: URLs. */
+/** Builds the page as one file, in which a recording replaces the server. Its modules are data: URLs in an import map. */
 export function recordedPage(recording: Recording): string {
   const imports = [...modules()].map(([file, text]) => {
     const named = text.replace(FROM, (_, path) => `from '${posix.join(posix.dirname(file), path)}'`);

@@ -11,7 +11,7 @@ import { containerControls, type ContainerStack } from './container-controls.ts'
 import type { Controls } from './controls.ts';
 import { processControls } from './process-controls.ts';
 
-/** Whether the reader's shell names a Compose project: Compose takes that for more than the name in a file. */
+/** Whether the reader's shell names a Compose project: Compose prefers that name to the one in a file. */
 const hasName = Boolean(process.env.COMPOSE_PROJECT_NAME);
 const PARTS = ['a-dir', 'b-dir', 'a-url', 'b-url'] as const;
 
@@ -41,7 +41,7 @@ async function othersPair(options: PairOptions): Promise<Controls> {
 async function ownPair(): Promise<Controls> {
   if (!dockerProblem()) {
     removeLeftovers();
-    // The README's ports, so that its commands hold; others, when something has these already or a stopped container takes them again.
+    // The README's ports, so that its commands work; others if these are taken, or a stopped container would take them again.
     const taken = await portsOfContainers();
     const portNear = async (port: number) => String(await freePort(taken.includes(port) ? undefined : port));
     const ports = { SERVICE_A_PORT: await portNear(8080), SERVICE_B_PORT: await portNear(8081) };
@@ -52,8 +52,8 @@ async function ownPair(): Promise<Controls> {
     const environment: NodeJS.ProcessEnv = stack.environment;
     const file = await settledFile(environment);
     const name = hasName ? ['-p', environment.COMPOSE_PROJECT_NAME!] : [];
-    const settled = ['docker', 'compose', ...name, '-f', file].map(quoted).join(' ');
-    return containerControls(stack, `this repository's pair, in containers`, settled);
+    const compose = ['docker', 'compose', ...name, '-f', file].map(quoted).join(' ');
+    return containerControls(stack, `this repository's pair, in containers`, compose);
   }
   const stack = await startProcesses();
   const starts = {

@@ -8,15 +8,15 @@ import { paste, translation } from '../docs/shell.ts';
 import type { Stack } from '../stack/service.ts';
 import { quoted } from '../stack/shell.ts';
 import { until } from '../stack/until.ts';
-import { behaviourIn, type Controls, type Sight } from './controls.ts';
+import { behaviourIn, type Controls, type Status } from './controls.ts';
 
 const LABEL = 'com.docker.compose';
-const IN_FILE = 'docker compose -f docker-compose.yml'; // as the gallery types it where it merges another file into it
+const IN_FILE = 'docker compose -f docker-compose.yml'; // the gallery types this where it merges another file into it
 
 export type ContainerStack = Stack & { a: ContainerService; b: ContainerService };
 
-/** `settled` begins the commands on this repository's own pair: Compose with the file in which all is settled. */
-export async function containerControls(stack: ContainerStack, title: string, settled?: string): Promise<Controls> {
+/** Controls a pair in containers. For this repository's own pair, `ownCompose` begins the commands: Compose with the file of the pair. */
+export async function containerControls(stack: ContainerStack, title: string, ownCompose?: string): Promise<Controls> {
   const engine = await engineApi();
   const [a, b] = [await stack.a.inspect(), await stack.b.inspect()];
   const project = a.Config.Labels[`${LABEL}.project`]!;
@@ -25,10 +25,10 @@ export async function containerControls(stack: ContainerStack, title: string, se
   const aliases = namesOf(a);
   let networks = Object.keys(aliases);
   const standIn = `${project}-stand-in`;
-  const compose = settled ?? stack.a.command;
+  const compose = ownCompose ?? stack.a.command;
 
-  /** `fake` is what does its work if it is stopped. */
-  async function sight(name: Name, fake?: string): Promise<Sight> {
+  /** `fake` is the behaviour of the stand-in, if one replaces the service. */
+  async function status(name: Name, fake?: string): Promise<Status> {
     const seen = await engine
       .getContainer(ids[name])
       .inspect()
@@ -49,28 +49,28 @@ export async function containerControls(stack: ContainerStack, title: string, se
     };
   }
 
-  async function look() {
+  async function poll() {
     const all = await engine.listContainers({ all: true, filters: { label: [`${LABEL}.project=${project}`] } });
     const fake = all.find(({ Names }) => Names[0] === `/${standIn}`);
     for (const name of ['a', 'b'] as const) {
       const own = all.filter((each) => each.Labels[`${LABEL}.service`] === names[name] && each !== fake);
       const [oneOffs, others] = [own.filter(isOneOff), own.filter((each) => !isOneOff(each))];
-      // One that `docker compose run` started in its place is A, too; and it is another one when it was recreated.
+      // A container that `docker compose run` started as a replacement is A, too; a recreated one is another container.
       const container = oneOffs.find(({ State }) => State === 'running') ?? others[0];
       if (container) ids[name] = container.Id;
     }
     const isFaked = fake?.State === 'running';
     const behaviour = isFaked ? behaviourIn((await engine.getContainer(fake.Id).inspect()).Config.Env) : undefined;
-    const [a, b] = await Promise.all([sight('a', behaviour), sight('b')]);
+    const [a, b] = await Promise.all([status('a', behaviour), status('b')]);
     return { a, b };
   }
 
-  /** Names that the project's own name is part of are left out: nobody else can know them. */
+  /** Whether others can know a name: a name that contains the project's own name is not known to them. */
   const isKnown = (alias: string) => !alias.startsWith(project) && !a.Id.startsWith(alias);
-  /** Compose runs it from A's own image and gives it A's names; a stranger's image may have no Node. */
+  /** Compose runs our stand-in from A's own image and gives it A's names; the image of another pair may have no Node. */
   function standInOf([first]: ContainerNames['networks']): ContainerNames['standIn'] {
     const name = quoted(standIn);
-    if (settled) return { name, run: `${compose} run --detach --no-deps --use-aliases`, image: names.a };
+    if (ownCompose) return { name, run: `${compose} run --detach --no-deps --use-aliases`, image: names.a };
     const labels = ['--label', `${LABEL}.project=${project}`, ...ownerOption].map(quoted);
     const place = ['--network', first!.name, ...first!.aliases.flatMap((alias) => ['--network-alias', alias])];
     const run = ['docker run --detach', ...labels, '--env', `PORT=${stack.a.port}`, ...place].join(' ');
@@ -89,7 +89,7 @@ export async function containerControls(stack: ContainerStack, title: string, se
     stack,
     title,
     lacks: '',
-    look,
+    poll,
     watch: followChanges,
     follow: (name, onLine) => stack[name].follow(onLine, () => ids[name]),
     command,
@@ -97,10 +97,10 @@ export async function containerControls(stack: ContainerStack, title: string, se
       await type(command(fault, behaviour)!);
       const { target, during } = faultOf(fault)!;
       if (fault === 'replace-a') await until('the stand-in for service A', isFakeListening);
-      else if (during === 'starting') await stack[target].start(); // which has been started, and is waited for
+      else if (during === 'starting') await stack[target].start(); // it has been started; this waits for it
     },
   };
-  if (!settled) return controls;
+  if (!ownCompose) return controls;
   const [portA, portB] = [new URL(stack.a.url).port, new URL(stack.b.url).port];
   const { own, told } = translation(portA, portB, project);
   return {
@@ -117,7 +117,7 @@ export async function containerControls(stack: ContainerStack, title: string, se
 const isOneOff = ({ Labels }: { Labels: Record<string, string> }) => Labels[`${LABEL}.oneoff`] === 'True';
 
 /**
- * Types commands into a shell in the repository's folder. Rejects with what the last one wrote when that failed. A
- * project's name in the environment would count for more than the one in the Compose file.
+ * Types commands into a shell in the repository's folder. Rejects with the output of the last one if that failed. Compose
+ * would prefer a project name from the environment to the one in the file.
  */
 const type = (commands: string) => paste(commands, { env: { ...process.env, COMPOSE_PROJECT_NAME: undefined } }, true);

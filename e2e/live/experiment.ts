@@ -14,15 +14,15 @@ import { bandsOf, MAX_CALLS, Refused, type CallView, type ServiceView, type View
 import { phasesOf, type Command, type Event, type Name } from '../experiment/history.ts';
 
 const LINES_MS = 1000;
-const AROUND_MS = 10_000; // of what happened before a call that may matter to it
-const IDLE_MS = 1000; // a connection that is idle for longer may be one that B is closing
-const MAX_WAITING = 2048; // calls at once
-const MAX_BEHIND_MS = 1000; // a computer that was asleep has nothing to make up for
+const AROUND_MS = 10_000; // how long before a call an event may still matter to it
+const IDLE_MS = 1000; // B may be closing a connection that is idle for longer
+const MAX_WAITING = 2048; // calls that wait at once
+const MAX_BEHIND_MS = 1000; // after its computer slept, the caller does not catch up
 const SHOWN_COMMANDS = 30;
 const SHOWN_BANDS = 300;
 
 interface Settings {
-  /** Is told of all that happens. */
+  /** Called with each event. */
   record?: (event: Event) => void;
   isOwn: boolean;
   deadlineMs: number;
@@ -35,7 +35,7 @@ export class Experiment {
   readonly controls: Controls;
   readonly caller: Caller;
   readonly history: GrowingHistory;
-  /** Grows with each change of the view. */
+  /** A number that grows with each change of the view. */
   version = 1;
   readonly #watch: Watch;
   readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
@@ -56,7 +56,7 @@ export class Experiment {
       ended: (call) => this.#record({ event: 'call', ...call }),
       ...{ prefix, maxWaiting: MAX_WAITING, maxBehindMs: MAX_BEHIND_MS },
     });
-    this.caller.isResting = true; // until it is known what both services are doing
+    this.caller.isResting = true; // until the status of both services is known
     this.#watch = new Watch(
       controls,
       (at) => this.#change(at),
@@ -88,7 +88,7 @@ export class Experiment {
   }
 
   #service(name: Name): ServiceView & { isCutOff: boolean } {
-    const { url, note, isCutOff, health, fake } = this.#watch.sight(name);
+    const { url, note, isCutOff, health, fake } = this.#watch.status(name);
     const state = this.#starting === name ? 'starting' : this.#watch.state(name);
     const notes: Partial<Record<string, string>> = { starting: '', replaced: fakeDoes(fake) };
     const said = this.#watch.isCutOff(name) ? 'cut off from the network' : (notes[state] ?? note);
@@ -104,7 +104,7 @@ export class Experiment {
 
   #change(at: number) {
     for (const service of BOTH) {
-      const [state, { fake }] = [this.#watch.phase(service), this.#watch.sight(service)];
+      const [state, { fake }] = [this.#watch.phase(service), this.#watch.status(service)];
       const last = this.history.states.findLast((event) => event.service === service);
       if (state === last?.state && fake === last.fake) continue;
       this.#record({
@@ -118,7 +118,7 @@ export class Experiment {
     this.changed();
   }
 
-  /** Has all pages shown what is different now. */
+  /** Makes all pages show what has changed. */
   changed() {
     this.version++;
   }
@@ -137,7 +137,7 @@ export class Experiment {
     await this.force(id, behaviour);
   }
 
-  /** Brings both services back from whatever was done to them by faults. */
+  /** Undoes every fault, so that both services run again. */
   async restore() {
     const { a, b } = { a: this.#service('a'), b: this.#service('b') };
     if (a.state === 'paused') await this.force('resume-a');
@@ -155,8 +155,8 @@ export class Experiment {
   }
 
   /**
-   * Does something to the pair, which may be to start one of the two, and writes it down. What fails is not thrown, but
-   * written down too: resolves to a line that says what went wrong, if anything did.
+   * Runs a command on the pair and records it; `starting` names the service that it starts. A failure is recorded and not
+   * thrown: resolves to a line that says what went wrong, if anything did.
    */
   async run(command: string, work: () => Promise<unknown>, starting?: Name): Promise<string | undefined> {
     if (this.#busy) throw new Refused(`Wait for the end of: ${this.#busy}`);
@@ -174,7 +174,7 @@ export class Experiment {
     entry.ms = Date.now() - entry.at;
     this.#record({ event: 'fault', ...entry, ms: entry.ms });
     this.#busy = '';
-    await this.#watch.look(Date.now());
+    await this.#watch.poll(Date.now());
     this.#starting = undefined;
     this.#change(Date.now());
     return entry.problem;
@@ -190,7 +190,7 @@ export class Experiment {
     this.changed();
   }
 
-  /** What a page shows, but for the calls and the tour. */
+  /** Everything that a page shows except the calls and the tour. */
   view(): Omit<View, 'tour'> {
     const services = { a: this.#service('a'), b: this.#service('b') };
     const { isOwn, deadlineMs } = this.settings;
@@ -210,16 +210,16 @@ export class Experiment {
     };
   }
 
-  /** The same as `callView`, once the lines of a call that has just ended had time to arrive. */
+  /** Resolves to the `callView` of a call, after its log lines had time to arrive. */
   async settledCallView(n: number): Promise<CallView | undefined> {
     const call = this.history.callOf(n);
     const isSettled = (name: Name) =>
-      this.#watch.sight(name).state === 'stopped' || this.history.logs[name].isSettled(call!);
+      this.#watch.status(name).state === 'stopped' || this.history.logs[name].isSettled(call!);
     while (call && !BOTH.every(isSettled) && Date.now() < call.at + call.ms + LINES_MS) await sleep(50);
     return this.callView(n);
   }
 
-  /** What is known of a call; undefined when it is too old, or was never made. */
+  /** Everything that is known about a call; undefined if it is too old or was never made. */
   callView(n: number): CallView | undefined {
     const call = this.history.callOf(n);
     if (!call) return undefined;
@@ -238,7 +238,7 @@ export class Experiment {
   }
 }
 
-/** What each behaviour of the stand-in is, as the end of a sentence that begins with "A". */
+/** The words for each behaviour of the stand-in that follow "A" in a sentence. */
 const WHAT_IT_DOES = Object.fromEntries(Object.entries(BEHAVIOURS).map(([name, { what }]) => [name, what]));
 
 function fakeDoes(behaviour: string | undefined, msg = ''): string {

@@ -1,4 +1,4 @@
-/** `npm run live`: a page on which A can be broken and B watched, until Ctrl-C. */
+/** `npm run live`: serves a page on which you break A and watch B, until Ctrl-C. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { newHistoryFile } from '../experiment/history-file.ts';
@@ -24,7 +24,7 @@ pair runs in containers, and else as processes.
 
   --port PORT        where the page is (8090)
   --open             open it in the browser
-  --record FILE      write all that happens to a new file, up to 256 MiB: JSON Lines, as in e2e/experiment/history.ts
+  --record FILE      write every event to a new file, up to 256 MiB: JSON Lines, as in e2e/experiment/history.ts
   --allow-host NAME  answer to this host, too: the name that the browser shows when a proxy forwards to this page
 
 Ctrl-C ends the page and the pair, and leaves nothing.
@@ -39,10 +39,10 @@ const OPTIONS = {
   'allow-host': { type: 'string' },
 } as const;
 type Options = ReturnType<typeof readOptions<typeof OPTIONS>>;
-// The buttons show commands in which this stands.
+// The buttons show commands that contain this.
 process.env.COMPOSE_PROJECT_NAME ||= 'live';
 
-/** Whether it can stand in a URL as the name of a host: no port, no path, no pattern. */
+/** Whether a text is a host name as in a URL: no port, no path, no pattern. */
 const isHostName = (text: string) =>
   /^[\w.-]+$/.test(text) && URL.parse(`http://${text}`)?.hostname === text.toLowerCase();
 
@@ -60,7 +60,7 @@ async function main(options: Options) {
     );
 
   if (options.isolate !== undefined) throw new Unusable('--isolate is for grades alone; leave it out.');
-  numberIn(options, 'timeout', 60); // a grade's option, for which nothing waits here
+  numberIn(options, 'timeout', 60); // an option of the grade, which is checked but not used here
   const file = options.record === undefined ? undefined : path(options.record);
   const history = file === undefined ? undefined : newHistoryFile(file, '--record');
   process.stderr.write('Starting the pair…\n');
@@ -90,7 +90,7 @@ async function main(options: Options) {
   if (options.open) openLink(link);
 }
 
-// What a signal leads to stands in e2e/stack/process/at-exit.ts: all that was started is removed.
+// On a signal, e2e/stack/process/at-exit.ts removes everything that was started.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
 }

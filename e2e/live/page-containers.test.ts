@@ -128,8 +128,8 @@ describePage('with Docker', () => {
       // What is right is what the gallery measured: the act's reason, after as long as its page says.
       const gallery = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
       const measured = (what: string) => Number(new RegExp(`\\| ${what} +\\|[^|]+\\| (\\d+) ms`).exec(gallery)![1]);
-      const questions = acts.flatMap(({ title, calls, meanwhile = [], why }) => {
-        if (calls.length === 0) return [{ title, reason: meanwhile[0]!, wait: 'at once', why: why! }];
+      const questions = acts.flatMap(({ title, calls, reasonsDuringBreak = [], why }) => {
+        if (calls.length === 0) return [{ title, reason: reasonsDuringBreak[0]!, wait: 'at once', why: why! }];
         return calls.map(({ what, outcomes, why }) => ({
           title,
           why,
@@ -166,7 +166,7 @@ describePage('with Docker', () => {
     });
 
     const pasted = acts.filter(({ title }) => ['Stopped', 'Cut off', 'Restarted', 'Misbehaving'].includes(title));
-    for (const { title, calls, meanwhile: outcomes = [], fixes } of pasted) {
+    for (const { title, calls, reasonsDuringBreak: outcomes = [], fixes } of pasted) {
       it(`shows commands for "${title}" that bring A there when they are pasted, line by line`, async () => {
         const b = `http://localhost:${await ui.page.locator('#port-b').innerText()}`;
         const { block } = shown.find((each) => each.title === title)!;

@@ -69,7 +69,7 @@ export async function open() {
   await ui.page.getByText('live', { exact: true }).waitFor();
 }
 
-/** Resolves once what the button runs has ended. */
+/** Presses a button, and resolves when its command has ended. */
 export async function press(name: string) {
   const button = ui.page.getByRole('button', { name, exact: true });
   if ((await ui.page.locator('.faults, #tour-body', { has: button }).count()) === 0) return button.click();
@@ -78,12 +78,12 @@ export async function press(name: string) {
 export const stateOf = (name: string) => ui.page.getByRole('status', { name, exact: true }).textContent();
 export const untilState = (name: string, state: string) =>
   until(`${name} to be ${state}`, async () => (await stateOf(name)) === state, PATIENCE_MS);
-/** What is shown for the button in hand. */
+/** Reads the command that is shown for a button. */
 export async function commandOf(name: string): Promise<string> {
   await ui.page.getByRole('button', { name, exact: true }).hover();
   return ui.page.getByRole('region', { name: 'What the button runs' }).innerText();
 }
-/** Runs what the button says that it runs. */
+/** Runs the command that is shown for a button. */
 export const type = async (button: string) =>
   promisify(execFile)('sh', ['-c', (await commandOf(button))!], { cwd: ROOT });
 export const isOn = (name: string) => ui.page.getByRole('button', { name, exact: true }).isEnabled();
@@ -130,7 +130,7 @@ export function everyPair() {
     expect(await stateOf('A')).to.equal('starting'); // and not what was true before
     await untilState('A', 'running');
     await restarted;
-    expect(await send('after all that')).to.include('{"service_b":"ok","service_a":{"echo":"after all that"}}');
+    expect(await send('after the restart')).to.include('{"service_b":"ok","service_a":{"echo":"after the restart"}}');
   });
 
   it('replaces A by one that misbehaves as chosen, whatever the message, and puts it back', async () => {
@@ -148,7 +148,7 @@ export function everyPair() {
     expect(await send('back')).to.include('"echo":"back"');
   });
 
-  it('stops, starts and kills B, and shows that its callers have no answer meanwhile', async () => {
+  it('stops, starts and kills B, and shows that its callers get no answer then', async () => {
     await press('Stop B');
     await untilState('B', 'stopped');
     expect(await send('is anybody there?')).to.include('No answer after');

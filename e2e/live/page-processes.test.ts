@@ -24,7 +24,7 @@ describePage('over two processes, where no Docker answers', () => {
   everyPair();
 
   it('follows what is typed to start, replace and put back A in a terminal, and can end it', async function () {
-    if (!hasProc) this.skip(); // nobody says there who listens on a port
+    if (!hasProc) this.skip(); // that system does not say who listens on a port
     const terminals: ChildProcess[] = [];
     const open = async (button: string) =>
       terminals.push(spawn('sh', ['-c', (await commandOf(button))!], { cwd: ROOT, stdio: 'ignore' }));
@@ -138,7 +138,7 @@ describePage('over two processes, where no Docker answers', () => {
     for (const url of ui.requests) expect(url.startsWith(`http://localhost:${ui.live.port}/`), url).to.equal(true);
   });
 
-  it('can be toured with the keyboard alone, and axe finds no fault meanwhile', async () => {
+  it('can be toured with the keyboard alone, and axe finds no fault in it', async () => {
     const body = ui.page.locator('#tour-body');
     const isIn = (element: Locator) => element.evaluate((node) => node === document.activeElement);
     const go = async (key: string, element: Locator) => {
@@ -184,7 +184,7 @@ describePage('over two processes, where no Docker answers', () => {
         const end = Math.max(...dots.map(([, at]) => at));
         const numbers = dots.filter(([, at]) => at > end - 5000).map(([n]) => n);
         shares.push((Math.max(...numbers) - Math.min(...numbers) + 1) / (5 * perSecond));
-        // A machine that stands still for a second misses its calls, but not all the time.
+        // A machine may freeze for a second and miss its calls, but not in every window.
       } while (Math.abs(shares.at(-1)! - 1) > tolerance && shares.length < 5);
       expect(shares.at(-1), shares.join()).to.be.closeTo(1, tolerance);
     }

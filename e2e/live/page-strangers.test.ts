@@ -18,7 +18,7 @@ interface MarkdownNode {
   children?: MarkdownNode[];
 }
 
-/** As Prettier reads it, by the rules of CommonMark. */
+/** Parses Markdown as Prettier does, by the rules of CommonMark. */
 async function markdown(text: string): Promise<MarkdownNode> {
   // Typed as internal, but what else reads Markdown here?
   const { __debug } = prettier as unknown as {
@@ -51,7 +51,7 @@ describePage("over a student's two commands, whose logs have no ids", () => {
   });
 
   it("shows how A is started, whatever the folder's name", async function () {
-    if (!hasProc) this.skip(); // nobody says there who listens on a port
+    if (!hasProc) this.skip(); // that system does not say who listens on a port
     await press('Stop A');
     await untilState('A', 'stopped');
     const cwd = dirname(folder);

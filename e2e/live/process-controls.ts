@@ -7,16 +7,16 @@ import { ownersOf } from '../stack/process/listeners.ts';
 import { signal, stateOf } from '../stack/process/state.ts';
 import type { Stack, StandIn } from '../stack/service.ts';
 import { tryFor } from '../stack/until.ts';
-import { behaviourIn, type Controls, type Sight } from './controls.ts';
+import { behaviourIn, type Controls, type Status } from './controls.ts';
 
 const LOOK_EVERY_MS = 300;
 const END_MS = 10_000;
 
-/** Controls a pair that runs as two process groups. `starts` is how each is started, fit to be typed. */
+/** Controls a pair that runs as two process groups. `starts` has the command that starts each, ready to paste. */
 export function processControls(stack: Stack, title: string, starts: Record<Name, string>): Controls {
   const groups: Record<Name, number | undefined> = { a: undefined, b: undefined };
   const lives: Record<Name, string> = { a: '', b: '' };
-  /** Who else listens in a service's place: what somebody has typed into a terminal, or the stand-in. */
+  /** Finds other processes on a service's port: one that was started in a terminal, or the stand-in. */
   const others: Record<Name, number[]> = { a: [], b: [] };
   let standIn: (StandIn & { behaviour: string }) | undefined;
 
@@ -24,10 +24,10 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
   const listeners = (name: Name) => ownersOf(Number(portOf(name)));
   const send = (pids: number[], what: NodeJS.Signals) => pids.forEach((pid) => signal(pid, what));
 
-  async function sight(name: Name): Promise<Sight> {
+  async function status(name: Name): Promise<Status> {
     const { pid, url } = stack[name];
     const life = await stack[name].life();
-    // A service that stops listens no longer before it has ended: that is no other life.
+    // A service that stops no longer listens before it has ended: that is not a new life.
     if (life !== String(pid) || groups[name] !== pid) lives[name] = life;
     groups[name] = pid;
     const state = pid ? await stateOf(pid) : 'stopped';
@@ -39,7 +39,7 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
     return { ...seen, state, life: lives[name], fake };
   }
 
-  /** Ends the service, and whatever else listens in its place. */
+  /** Ends the service and every other process on its port. */
   async function end(name: Name, how: 'stop' | 'kill') {
     await stack[name][how]();
     send(listeners(name), how === 'stop' ? 'SIGTERM' : 'SIGKILL');
@@ -47,7 +47,7 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
     send(listeners(name), 'SIGKILL');
   }
 
-  // These do what is typed, and know when it is done; what they do not know is run as it is typed.
+  // These do what the shown command does, and know when it is done; all other commands are run as they are shown.
   const acts: Record<string, (name: Name, behaviour: string) => Promise<unknown>> = {
     stop: (name) => end(name, 'stop'),
     kill: (name) => end(name, 'kill'),
@@ -71,13 +71,13 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
   const command = (fault: string, behaviour: string) =>
     faultOf(fault)
       ?.processes?.({ kill, start: starts, port: portOf('a') }, behaviour)
-      .replace(/^kill -\w+ -PID; /, ''); // nothing is running, so nothing has to end first
+      .replace(/^kill -\w+ -PID; /, ''); // nothing is running, so nothing must end first
 
   return {
     stack,
     title,
     lacks: 'These are processes: there is no network of their own to cut.',
-    look: async () => ({ a: await sight('a'), b: await sight('b') }),
+    poll: async () => ({ a: await status('a'), b: await status('b') }),
     watch(onChange) {
       const timer = setInterval(() => onChange(Date.now()), LOOK_EVERY_MS);
       return () => clearInterval(timer);
@@ -92,7 +92,7 @@ export function processControls(stack: Stack, title: string, starts: Record<Name
   };
 }
 
-/** What the stand-in that runs as this process does; undefined when it is something else. */
+/** Reads the behaviour of the stand-in that runs as this process; undefined if it is another program. */
 function fakeOf(pid: number): string | undefined {
   const read = (file: string) => attempt(() => readFileSync(`/proc/${pid}/${file}`, 'utf8'), '');
   return read('cmdline').includes('stand-in.ts') ? behaviourIn(read('environ').split('\0')) : undefined;

@@ -1,4 +1,4 @@
-/** What the server and the page tell each other: the types, and the few numbers and functions that both need. */
+/** The messages between the server and the page, and the few numbers and functions that both need. */
 
 import type { Explained } from '../experiment/explain.ts';
 import type { Seen } from '../experiment/faults.ts';
@@ -6,31 +6,31 @@ import { phasesOf, type Command, type Event, type Name, type StateEvent } from '
 import { OUTCOME_NAMES } from '../picture/outcomes.ts';
 import type { Band as BandColour } from '../picture/states.ts';
 
-/** Something else is being done to the pair, or this cannot be done now. */
+/** Thrown when another command is running on the pair, or this one is not possible now. */
 export class Refused extends Error {}
 
 /** One service as the page shows it. */
 export interface ServiceView {
   state: Seen['state'];
-  /** Something more about it, such as its exit code; often empty. */
+  /** A remark, such as its exit code; often empty. */
   note: string;
   port: string;
-  /** Its own answer to `/health` a moment ago. */
+  /** Its last answer to `/health`. */
   health: string;
 }
 
-/** A fault that a button causes, or what undoes one. */
+/** A fault that a button causes or undoes. */
 export interface FaultView {
   id: string;
   label: string;
   target: Name;
-  /** What it runs now, ready to be pasted. */
+  /** Its present command, ready to paste. */
   command: string;
   isPossible: boolean;
   isStart: boolean;
 }
 
-/** A stretch of time in which A did not simply run; still going on when `to` is absent. Times in milliseconds since 1970. */
+/** A stretch of time in which A did not simply run. Without `to`, it has not ended. Times are milliseconds since 1970. */
 export interface Band {
   name: string;
   colour: BandColour;
@@ -38,20 +38,20 @@ export interface Band {
   to?: number;
 }
 
-/** The bands of A's states, which come in the order of their times. */
+/** Makes the bands from A's states, which are in the order of their times. */
 export const bandsOf = (states: StateEvent[]): Band[] =>
   phasesOf(states, Infinity).flatMap(({ name, band, from, to }) =>
     band ? [{ name, colour: band, from, ...(to < Infinity && { to }) }] : [],
   );
 
-/** Something to predict: one call, or the calls that are made while a command runs. */
+/** One question of the tour: about one call, or about the calls that are made while a command runs. */
 export interface Question {
   act: string;
   /** The commands that are run before the call. */
   commands: string[];
-  /** What A does, as the end of a sentence that begins with "A". */
+  /** What A does: the words that follow "A" in a sentence. */
   what: string;
-  /** Why B answers with one of `outcomes`, in a sentence; empty for a pair that the gallery is not about. */
+  /** Why B answers with one of `outcomes`, in a sentence; empty for another pair than the gallery's. */
   why: string;
   outcomes: string[];
   /** Whether the question is about one call, and not about the calls that are made while A restarts. */
@@ -75,10 +75,10 @@ export interface Verdict {
 }
 
 export interface TourView {
-  /** How many acts this pair can play, and of how many in all. */
+  /** How many acts this pair can play, and how many there are. */
   acts: number;
   allActs: number;
-  /** How many questions there are in all, and which one it is: from 0, as many as there are at the end; -1 before the start. */
+  /** How many questions there are, and the index of the present one: -1 before the start, `questions` after the last. */
   questions: number;
   at: number;
   isRunning: boolean;
@@ -86,14 +86,14 @@ export interface TourView {
   verdicts: Verdict[];
 }
 
-/** All that a page shows, but for the calls. */
+/** Everything that a page shows except the calls. */
 export interface View {
-  /** Which pair it is, in a few words. */
+  /** The pair in a few words. */
   pair: string;
   /** What this kind of pair cannot do, in a sentence; often empty. */
   lacks: string;
   isOwn: boolean;
-  /** B's; 0 where it is not known. */
+  /** B's deadline; 0 if it is not known. */
   deadlineMs: number;
   services: Record<Name, ServiceView>;
   faults: FaultView[];
@@ -110,15 +110,15 @@ export interface View {
   tour: TourView;
 }
 
-/** What has changed since a page asked last. */
+/** Everything that has changed since a page asked last. */
 export interface News {
-  /** What to say when asking again: the version of the view and how many calls have ended. */
+  /** The page sends these when it asks again: the version of the view, and how many calls have ended. */
   version: number;
   ended: number;
   /** Absent when the page has it already. */
   view?: View;
   calls: Dot[];
-  /** These are all calls that are kept, not only the new ones. */
+  /** Whether these are all kept calls and not only the new ones. */
   isAll: boolean;
   /** The server's clock, in milliseconds since 1970. */
   now: number;
@@ -138,14 +138,14 @@ export interface CallView extends Explained {
   at: number;
   ms: number;
   outcome: string;
-  /** What was sent, as it could be typed. */
+  /** The request as a command. */
   command: string;
-  /** What was received, in one line, and the body. */
+  /** The answer in one line, and its body. */
   answer: string;
   body: string;
 }
 
-/** What the recorded page holds: the tour of a pair, as it went. */
+/** The content of the recorded page: one tour of a pair. */
 export interface Recording {
   pair: string;
   deadlineMs: number;
@@ -154,21 +154,21 @@ export interface Recording {
   calls: CallView[];
   acts: number;
   questions: Question[];
-  /** For each question, when it was played, in milliseconds since 1970, and what came of it. */
+  /** The time at which each question was played, in milliseconds since 1970, and its result. */
   plays: (Played & { from: number; to: number })[];
 }
 
-/** What came of a question: the calls, and what a busy machine added to each, in ms. */
+/** The result of a question: its calls, and the delay that a busy machine added to each, in ms. */
 export interface Played {
   calls: { n: number; ms: number; outcome: string }[];
   delayMs: number;
 }
 
-/** Calls are kept, here and on the page, for three minutes at the highest rate; the oldest go first. */
+/** How many calls the server and the page keep: three minutes at the highest rate. The oldest are dropped first. */
 export const MAX_RATE = 200;
 export const MAX_CALLS = 3 * 60 * MAX_RATE;
 
-/** How long an answer takes, in the words of a prediction. */
+/** Names the time of an answer in the words of a prediction. */
 export const WAITS: Record<string, string> = {
   'at once': 'at once: in less than half a second',
   'after a wait': 'after a wait: half a second to 1.5 s',

@@ -1,6 +1,6 @@
 /**
- * Plays the tour on this repository's pair in containers and writes recorded.html, for `npm run docs`. With `page` as its
- * argument it puts the present page around the recording that is there.
+ * Plays the tour on this repository's pair in containers and writes recorded.html, for `npm run docs`. With the
+ * argument `page`, it puts the present page around the existing recording.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -139,7 +139,7 @@ describeInBrowser('The screen of the live page', function () {
       await page.waitForTimeout(500);
       expect(await movesIn(3000)).to.be.at.most(4);
       await page.emulateMedia({ reducedMotion: 'no-preference' });
-      // It stands still while the server is not heard, as when the networks of this host change.
+      // The chart does not move while the server is silent, for example when the networks of this host change.
       await until('the chart to move on', async () => (await movesIn(1000)) > 10, 30_000);
     });
 

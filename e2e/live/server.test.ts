@@ -79,7 +79,7 @@ describe('The server of the live page', function () {
     }
   });
 
-  it('shows the page to nobody without its link, and says where that is', async () => {
+  it('shows the page to no one without its link, and says where that is', async () => {
     expect(token).to.have.length.above(30);
     for (const query of ['', '?token=', '?token=undefined', `?token=${token}x`, `?token=${token}&token=${token}`]) {
       const answer = await fetch(`http://localhost:${live.port}/${query}`);
@@ -186,7 +186,7 @@ describe('The server of the live page', function () {
     for (const [, address] of listening) expect(address).to.be.oneOf(loopback);
   });
 
-  it('tells a page what is new since it asked last, and all that is kept when that is not known', async () => {
+  it('tells a page what is new since it asked last, or everything if that is not known', async () => {
     const news = async (version: number, ended: number): Promise<News> =>
       (
         await fetch(`http://localhost:${live.port}/news?version=${version}&ended=${ended}`, {
@@ -354,7 +354,7 @@ describe('The server of the live page', function () {
   });
 });
 
-describe('A fault that somebody adds', () => {
+describe('A fault that is added', () => {
   const rows: Record<string, unknown> = FAULTS;
 
   before(() => {
@@ -366,11 +366,11 @@ describe('A fault that somebody adds', () => {
   it('is done to a pair of processes by the command that is shown', async () => {
     await using stack = await startProcesses();
     const controls = processControls(stack, 'a pair', { a: '', b: '' });
-    const { a } = await controls.look();
+    const { a } = await controls.poll();
     expect(a.state).to.equal('running');
     expect(controls.command('abort-a', '')).to.equal(`kill -ABRT -${stack.a.pid}`);
     await controls.run('abort-a', '');
-    await until('the end of A', async () => (await controls.look()).a.state === 'stopped');
+    await until('the end of A', async () => (await controls.poll()).a.state === 'stopped');
   });
 });
 
@@ -498,7 +498,7 @@ describe('What the live page knows', () => {
     (runInNewContext('gc') as () => void)();
   }
 
-  it('keeps some 16 MB of a log, however much is written', () => {
+  it('keeps about 16 MB of a log, however much is written', () => {
     const lines = new LogLines('live-');
     for (let n = 0; n < 20_000; n++) lines.add(`live-${n} ${'x'.repeat(3000)}`);
     const call = (n: number) => ({ n, id: `live-${n}`, msg: '', at: 0, ms: 0, outcome: '200', body: '' });

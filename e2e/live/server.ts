@@ -28,11 +28,11 @@ const HEADERS = {
 };
 
 /**
- * Answers to its own Host alone (a name that was rebound to this address is another), or to the one that a proxy in front of
- * it has, which may end TLS; and never to another site's page. Links from elsewhere lead to the page itself.
+ * Answers only to its own Host, or to the Host of a proxy in front of it, which may end TLS. So neither a name that was
+ * rebound to this address nor the page of another site can use it. Links from other sites may open the page itself.
  */
 export function guard(port: number, allowedHost?: string): Middleware {
-  // As browsers write them: without a port that is http's own.
+  // Browsers leave out the default port of http.
   const hosts = ['localhost', '127.0.0.1', '[::1]'].map((name) => new URL(`http://${name}:${port}`).host);
   const isAllowed = (url: string) => allowedHost !== undefined && URL.parse(url)?.hostname === allowedHost;
   return async (ctx, next) => {
@@ -53,7 +53,7 @@ export function guard(port: number, allowedHost?: string): Middleware {
   };
 }
 
-/** Answers only callers who have the link. In an address, the token is for requests that send no headers of their own, and allows no change. */
+/** Answers only callers who have the link. A token in the address is for requests without own headers, and allows no change. */
 function needsToken(token: string): Middleware {
   return async (ctx, next) => {
     const given = ctx.get('X-Token') || (ctx.method === 'POST' ? '' : String(ctx.query.token));
@@ -77,12 +77,12 @@ const errors: Middleware = async (ctx, next) => {
     ctx.status = isRefused ? 409 : status;
     if (!isRefused && !expose) console.error(error);
     const sentence = isRefused || expose ? message : 'The page has a bug; its terminal has the details.';
-    ctx.body = ctx.path === '/' ? `${sentence}\n` : { error: sentence }; // a person reads the one, the page the other
+    ctx.body = ctx.path === '/' ? `${sentence}\n` : { error: sentence }; // a person reads the first, the page the second
   }
   if (ctx.type === 'application/json') ctx.body = toJson(ctx.body);
 };
 
-/** For the page, which shows what strangers wrote: log lines, answers, names. */
+/** Writes JSON for the page with all texts sanitized: strangers wrote the log lines, the answers and the names. */
 const toJson = (value: unknown) =>
   JSON.stringify(value, (_, part) => (typeof part === 'string' ? sanitize(part) : part));
 
@@ -128,7 +128,7 @@ function readRoutes(router: Router, experiment: Experiment, tour: Tour) {
     ctx.type = 'html';
     ctx.body = PAGE;
   });
-  // A page asks this again and again, and holds no connection meanwhile: a browser has six for a host.
+  // A page asks this again and again and holds no connection open: a browser has only six for a host.
   router.get('/news', (ctx) => {
     const { version } = experiment;
     const { calls, isAll } = history.since(Number(ctx.query.ended));
@@ -153,7 +153,7 @@ function readRoutes(router: Router, experiment: Experiment, tour: Tour) {
   file('history.jsonl', 'application/jsonl', () => historyText(history.events()));
 }
 
-/** The page and what it may ask, on the loopback interface alone. Rejects with the system's error when the port is taken. */
+/** Serves the page and its requests on the loopback interface only. Rejects with the system's error if the port is taken. */
 export async function serve(
   { experiment, tour }: { experiment: Experiment; tour: Tour },
   port: number,
@@ -164,7 +164,7 @@ export async function serve(
   for (const { path, type, text } of pageFiles()) {
     files.get(path, (ctx) => {
       ctx.type = type;
-      ctx.body = text; // the same for everybody, and no secret
+      ctx.body = text; // it is the same for everyone, and no secret
     });
   }
   readRoutes(router, experiment, tour);
@@ -180,7 +180,7 @@ export async function serve(
       server.once('error', reject).listen({ port, host }, () => resolve(server));
     });
   const server = await listen('127.0.0.1');
-  // Where there is IPv6, a browser may look for localhost there first.
+  // With IPv6, a browser may try localhost there first.
   const second = await listen('::1').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') return undefined;
     server.close();

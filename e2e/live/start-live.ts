@@ -1,4 +1,4 @@
-/** `npm run live` as a test runs it. */
+/** Runs `npm run live` for a test. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { removeAtExit } from '../stack/process/at-exit.ts';
@@ -15,9 +15,9 @@ export interface Live {
   port: number;
   /** The address of what the page asks for, with the token of the link. */
   at(path: string): string;
-  /** As Ctrl-C does. Resolves to the exit code. */
+  /** Ends it as Ctrl-C does. Resolves to the exit code. */
   end(): Promise<number | null>;
-  /** All that it has written. */
+  /** Everything that it has written. */
   output(): string;
 }
 
@@ -64,7 +64,7 @@ export function runLive(args: string[], env: NodeJS.ProcessEnv = {}): ChildProce
 /** An environment in which no Docker Engine answers. */
 export const WITHOUT_DOCKER = { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_CONTEXT: '' };
 
-/** What a page is told first, and what the ids of the requests begin with. */
+/** Asks for the first news of a page, and for the prefix of the request ids. */
 export async function newsOf({ at }: Live): Promise<News & { prefix: string }> {
   const news: News = await (await fetch(at('/news'))).json();
   const { id, n } = (await (await fetch(at(`/calls/${news.calls.at(-1)![0]}`))).json()) as CallView;

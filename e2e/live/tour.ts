@@ -1,17 +1,17 @@
-/** The tour: predict what B will answer, see, and read why. It runs on the server of the live page, and in the recorded page. */
+/** The tour: predict B's answer, see it, and read why. It runs on the server of the live page, and in the recorded page. */
 import { nameOf, OUTCOME_NAMES } from '../picture/outcomes.ts';
 import { Refused, WAITS, waitOf, type Played, type Prediction } from './protocol.ts';
 import type { Question, TourView, Verdict } from './protocol.ts';
 
-/** Where the questions are played: on a pair, or from a recording. */
+/** Plays the questions: on a pair, or from a recording. */
 export interface Stage {
   questions: Question[];
-  /** How many acts the questions are of, and how many acts there are in all. */
+  /** How many acts this stage can play, and how many there are. */
   acts: number;
   allActs: number;
-  /** Brings A and B to where the first question begins, from whatever was done to them. */
+  /** Brings A and B back to the state in which the first question begins. */
   restore(): Promise<void>;
-  /** Does what a question says. */
+  /** Plays a question. */
   play(index: number): Promise<Played>;
 }
 
@@ -22,7 +22,7 @@ export class Tour {
   #verdicts: Verdict[] = [];
   #isRunning = false;
 
-  /** `changed` is told whenever the view is another one. */
+  /** `changed` is called after each change of the view. */
   constructor(stage: Stage, changed: () => void) {
     this.#stage = stage;
     this.#changed = changed;
@@ -36,7 +36,7 @@ export class Tour {
     };
   }
 
-  /** Does the step of this name. Rejects with a `Refused` when it cannot be done now, or is none. */
+  /** Does the step with this name. Rejects with a `Refused` if it is not possible now, or there is no such step. */
   async step(name: string, { outcome, wait }: Partial<Prediction> = {}) {
     if (this.#isRunning) throw new Refused('A question is being played; wait for its end.');
     const isAnswered = this.#verdicts.length > this.#at;
@@ -83,7 +83,7 @@ export class Tour {
   }
 }
 
-/** Of several calls, those that failed are judged: a prediction is right when one of them went that way. */
+/** Judges a prediction: it is right if one of the calls went that way. If some of several calls failed, only these count. */
 export function verdictOf(
   { what, why, outcomes, isOne }: Question,
   { calls, delayMs }: Played,

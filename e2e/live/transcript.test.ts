@@ -126,7 +126,7 @@ describe('The transcript of half an hour with forty breaks', () => {
     }
   });
 
-  it('names the file that has all of it', () => {
+  it('names the file with the whole history', () => {
     expect(markdown).to.include('the file `history.jsonl`');
     const events = halfAnHour().events();
     expect(events.filter(({ event }) => event === 'call')).to.have.length(18_000);

@@ -1,4 +1,4 @@
-/** What a student hands in: what was done, what B answered in each state of A, and a call of each state; three pages at most. */
+/** Writes the page that a student hands in: what was done, B's answers in each state of A, and a call of each. At most three pages. */
 import { block, inline, table } from '../docs/markdown.ts';
 import { nameOf } from '../picture/outcomes.ts';
 import { phaseOf } from '../picture/states.ts';
@@ -7,14 +7,14 @@ import { phasesOf } from '../experiment/history.ts';
 import type { Experiment } from './experiment.ts';
 import type { Tour } from './tour.ts';
 
-const OF_ITSELF = [STEADY, 'before', 'meanwhile', 'back']; // what the page and its tour send
+const OF_ITSELF = [STEADY, 'before', 'restarting', 'back']; // messages of the page and its tour
 const MAX_COMMANDS = 8;
-const MAX_WRONG = 3; // predictions that are shown
-const MAX_CHARS = 132; // of a line of text, of an answer
-const MAX_LOG_CHARS = { a: 74, b: 245 }; // B's line says the most
+const MAX_WRONG = 3; // the largest number of wrong predictions that are shown
+const MAX_CHARS = 132; // in a line of text or an answer
+const MAX_LOG_CHARS = { a: 74, b: 245 }; // B's line is the longest
 const MAX_CELL_CHARS = 60;
 
-/** In Markdown. The whole history is a file of its own. */
+/** Writes the transcript in Markdown. The whole history is another file. */
 export function transcript(experiment: Experiment, tour: Tour): string {
   const { calls, commands, states } = experiment.history;
   const phases = phasesOf(states, Infinity);
@@ -82,11 +82,11 @@ function predictions(tour: Tour): string[] {
   ];
 }
 
-/** The most frequent first. */
+/** Sorts by frequency, the most frequent first. */
 const outcomesIn = (calls: Call[]) =>
   [...Map.groupBy(calls, ({ outcome }) => outcome)].sort(([, one], [, other]) => other.length - one.length);
 
-/** The last call that someone sent, of those that met what most did; while A did not simply run, of those that failed. */
+/** Chooses the call that is shown for a state: the last that a person sent, with the usual outcome, or failed if A was broken. */
 function exampleOf(state: string, calls: Call[]): Call {
   const failed = calls.filter(({ outcome }) => outcome !== '200');
   const shown = outcomesIn(state === phaseOf('running').name || failed.length === 0 ? calls : failed)[0]![1];
@@ -105,7 +105,7 @@ function told(experiment: Experiment, state: string, { n, at }: Call): string[] 
   return [`${heading} ${inline(cut(explanation, MAX_CHARS))}`, block('text', lines)];
 }
 
-/** In one line. */
+/** Writes a call in one line. */
 const cut = (text: string, most: number) => {
   const line = text.replace(/\s*\n\s*/g, ' ');
   return line.length > most ? `${line.slice(0, most)}…` : line;

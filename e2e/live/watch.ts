@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, Name } from '../experiment/history.ts';
 import type { State } from '../picture/states.ts';
 import { get } from '../stack/http.ts';
-import type { Controls, Sight } from './controls.ts';
+import type { Controls, Status } from './controls.ts';
 import type { ServiceView } from './protocol.ts';
 
 const HEALTH_EVERY_MS = 1000;
@@ -10,45 +10,45 @@ const HEALTH_STARTING_MS = 100;
 const HEALTH_PATIENCE_MS = 1000;
 export const BOTH: Name[] = ['a', 'b'];
 
-/** What is known of one service. */
-interface Known extends Sight {
+/** Everything that is known about one service. */
+interface Known extends Status {
   health: string;
-  /** The life in which it answered for its health. */
+  /** The life in which it last gave a health answer. */
   healthyLife: string;
-  /** Cut off, and not heard of since. */
+  /** Whether it was cut off and has not answered since. */
   isOut: boolean;
 }
 
-const UNSEEN: Sight = { state: 'stopped', life: '', url: '', isCutOff: false, fake: undefined, note: '' };
-const UNKNOWN: Known = { ...UNSEEN, health: 'not asked yet', healthyLife: '', isOut: false };
+const NO_STATUS: Status = { state: 'stopped', life: '', url: '', isCutOff: false, fake: undefined, note: '' };
+const UNKNOWN: Known = { ...NO_STATUS, health: 'not asked yet', healthyLife: '', isOut: false };
 
-/** What both services are doing, as their engine and their own answers for their health tell. */
+/** Follows the status of both services, from their engine and from their health answers. */
 export class Watch {
   readonly #controls: Controls;
   readonly #changed: (at: number) => void;
   readonly #record: (event: Event) => void;
   readonly #known: Record<Name, Known> = { a: { ...UNKNOWN }, b: { ...UNKNOWN } };
-  #presentLook = Promise.resolve();
-  #nextLook: Promise<void> | undefined;
+  #presentPoll = Promise.resolve();
+  #nextPoll: Promise<void> | undefined;
   #end = () => {};
   #isBegun = false;
   #isClosed = false;
 
-  /** `changed` is told when something is different, and since when. */
+  /** `changed` is called with the time of each change. */
   constructor(controls: Controls, changed: (at: number) => void, record: (event: Event) => void) {
     this.#controls = controls;
     this.#changed = changed;
     this.#record = record;
   }
 
-  /** Resolves once both have been looked at, and asked for their health; nothing is told before. */
+  /** Resolves when the first status and health of both are known; `changed` is not called before that. */
   async begin() {
-    await this.look(Date.now());
+    await this.poll(Date.now());
     await Promise.all(BOTH.map((name) => this.#askHealth(name)));
     this.#isBegun = true;
     this.#changed(Date.now());
     for (const name of BOTH) void this.#keepAsking(name);
-    this.#end = this.#controls.watch((at) => void this.look(at));
+    this.#end = this.#controls.watch((at) => void this.poll(at));
   }
 
   end() {
@@ -56,17 +56,17 @@ export class Watch {
     this.#end();
   }
 
-  /** One look at a time, and one more for all that is reported during it. */
-  look(at: number): Promise<void> {
-    return (this.#nextLook ??= this.#presentLook.then(() => this.#lookNow(at)));
+  /** Polls the status. Only one poll runs at a time; changes that are reported during it cause one more. */
+  poll(at: number): Promise<void> {
+    return (this.#nextPoll ??= this.#presentPoll.then(() => this.#pollNow(at)));
   }
 
-  async #lookNow(at: number) {
-    this.#presentLook = this.#nextLook!;
-    this.#nextLook = undefined;
-    const sights = await this.#controls.look().catch(() => undefined); // the engine may not answer for a moment
-    if (!sights || this.#isClosed) return;
-    const seen = (name: Name) => ({ ...sights[name], isOut: this.#known[name].isOut || sights[name].isCutOff });
+  async #pollNow(at: number) {
+    this.#presentPoll = this.#nextPoll!;
+    this.#nextPoll = undefined;
+    const statuses = await this.#controls.poll().catch(() => undefined); // the engine may not answer for a moment
+    if (!statuses || this.#isClosed) return;
+    const seen = (name: Name) => ({ ...statuses[name], isOut: this.#known[name].isOut || statuses[name].isCutOff });
     this.#learn({ a: seen('a'), b: seen('b') }, at);
   }
 
@@ -97,14 +97,14 @@ export class Watch {
     }
   }
 
-  /** As it is seen from outside. */
+  /** The state that the page shows. */
   state(name: Name): ServiceView['state'] {
     const { state, fake, life, healthyLife } = this.#known[name];
     if (fake !== undefined) return 'replaced';
     return state === 'running' && healthyLife !== life ? 'starting' : state;
   }
 
-  sight(name: Name): Sight & { health: string } {
+  status(name: Name): Status & { health: string } {
     return this.#known[name];
   }
 

@@ -10,7 +10,7 @@ const EVERY_MS = 1000;
 
 let source: Source;
 
-/** Opens a call: what was asked and answered, what it means, and what both services wrote about it. */
+/** Shows a call: the request, the answer, what it means, and the log lines of both services. */
 export async function followCall(n: number, hasFocus = true) {
   choose(n);
   const call = await tried(source.call(n));
@@ -45,14 +45,14 @@ function log(log: CallView['logs']['a'], id: string): HTMLElement[] {
   ];
 }
 
-/** As they are, with the request's id marked wherever it stands. */
+/** Shows lines with the request's id marked wherever it occurs. */
 function lines(texts: string[], id: string): HTMLElement {
   const parts = texts.join('\n').split(id);
   const marked = parts.flatMap((part, index) => (index === 0 ? [part] : [element('mark', {}, id), part]));
   return element('pre', { tabindex: '0' }, ...marked);
 }
 
-/** Keeps the list of the last calls up to date; it pauses while someone uses it. */
+/** Keeps the list of the last calls up to date, except while someone uses it. */
 export function startCalls(from: Source) {
   source = from;
   const place = byId('last');

@@ -5,7 +5,7 @@ import { drawTimeline, sumOf } from '../../picture/timeline.ts';
 import { add, calls, callsIn, type Call } from './dots.ts';
 import { byId, clock, draw, duration, element, markOf, say } from './dom.ts';
 
-const SLOWEST_OF_OTHERS_MS = 12_000; // anybody's pair may wait for longer than this repository's
+const SLOWEST_OF_OTHERS_MS = 12_000; // other pairs may wait longer than this repository's
 const REACH_PX = 14;
 
 let now: () => number;
@@ -13,23 +13,23 @@ let follow: (n: number) => void;
 let view: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'> = { bands: [], deadlineMs: 0, isOwn: true };
 let chosen: number | undefined;
 let spanMs = 30_000;
-let scale = 1; // of the text and the marks: the page has larger ones on a large screen
+let scale = 1; // text and marks are larger on a large screen
 let size = { width: 0, height: 0 };
 let drawnAt = 0;
 let isStill = false;
 let isStale = true;
-/** The marks that are on the chart, by the chunks of time that they belong to. */
+/** The marks on the chart, by their chunks of time. */
 const chunks = new Map<number, Shape[]>();
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Adds calls to the chart, or puts these in the place of all that are on it. */
+/** Adds calls to the chart, or replaces all calls with these. */
 export function addDots(dots: Dot[], isAll: boolean) {
   add(dots, isAll);
   if (isAll) chunks.clear();
   const chunkMs = chunkMsOf(shown());
   for (const [, at] of dots) chunks.delete(Math.floor(at / chunkMs));
-  isStale ||= isAll; // others are drawn when the chart moves
+  isStale ||= isAll; // without it, the new calls are drawn when the chart moves
 }
 
 export function showChart(newView: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'>) {
@@ -38,7 +38,7 @@ export function showChart(newView: Pick<View, 'bands' | 'deadlineMs' | 'isOwn'>)
   isStale = true;
 }
 
-/** Whether the chart stands still, because nothing is known of what happens now. */
+/** Stops the chart while nothing is known about the present, or lets it move again. */
 export function setStill(still: boolean) {
   isStill = still;
 }
@@ -49,13 +49,13 @@ export function choose(number: number) {
   isStale = true;
 }
 
-/** All that is known, as an SVG document whose last part is what the page shows. */
+/** Draws everything that is known as an SVG document; its last row is what the page shows. */
 export function keptTimeline(): string {
   redraw();
   return drawTimeline(shown(), calls);
 }
 
-/** What the page shows: a window of time that moves by whole pixels. */
+/** Computes the window of time that the page shows. It moves by whole pixels. */
 function shown(): Plot {
   const pixelMs = spanMs / axisOf(size.width);
   const end = Math.floor(drawnAt / pixelMs) * pixelMs;
@@ -78,7 +78,7 @@ const callsShown = ({ from, to } = shown()) => callsIn(from, to);
 function frame() {
   const time = isStill ? drawnAt : now();
   const pixelMs = spanMs / axisOf(size.width);
-  const stepMs = calm.matches ? Math.max(1000, pixelMs) : pixelMs; // each second for those who want little motion
+  const stepMs = calm.matches ? Math.max(1000, pixelMs) : pixelMs; // once a second for people who want little motion
   const isDue = Math.floor(time / stepMs) !== Math.floor(drawnAt / stepMs);
   if (isDue) drawnAt = time;
   if (isDue || isStale) redraw();
@@ -120,7 +120,7 @@ function onKey(event: KeyboardEvent) {
   say(byId('chosen'), `Call ${n}: ${OUTCOMES[outcome]!.meaning}, after ${duration(ms)}, at ${secondOf(at)}`);
 }
 
-/** Says what the chart shows, for those who cannot see it, and what the marks that are on it mean. */
+/** Describes the chart in words, and shows the legend of its marks. */
 function showSum() {
   const all = callsShown();
   say(byId('chart-sum'), sumOf(all));
@@ -132,11 +132,11 @@ function showSum() {
   legend.replaceChildren(...items.map((item) => element('li', {}, ...item)));
 }
 
-/** Fits the chart into its place. */
+/** Fits the chart into the space on the page. */
 function fit() {
   const { clientWidth, clientHeight } = byId('chart');
   scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  // At least as wide as its labels are.
+  // It is at least as wide as its labels.
   size = { width: Math.max(200, Math.floor(clientWidth / scale)), height: Math.floor(clientHeight / scale) };
   const svg = byId('chart').firstElementChild!;
   svg.setAttribute('width', String(size.width * scale));
@@ -147,8 +147,8 @@ function fit() {
 }
 
 /**
- * Puts the chart on the page. `onFollow` is called with the number of a call that is to be followed; `clock` has the
- * milliseconds since 1970 at the right end of the chart, and may jump.
+ * Puts the chart on the page. `onFollow` is called with the number of a call to follow; `clock` returns the time at the right
+ * end of the chart, in milliseconds since 1970, and may jump.
  */
 export function startChart(onFollow: (n: number) => void, clock: () => number) {
   [follow, now] = [onFollow, clock];

@@ -1,6 +1,6 @@
 import type { Shape } from '../../picture/calls-chart.ts';
 
-/** The element with this id; the page's own markup has it. */
+/** Finds the element with this id; the page's own markup has it. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
@@ -26,7 +26,7 @@ export function button(label: string, work: () => void, attributes: Record<strin
   return made;
 }
 
-/** Sets a text only when it is another one, so that a screen reader is not told twice. */
+/** Sets a text only if it has changed, so that a screen reader does not read it twice. */
 export function say(node: HTMLElement, text: string) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -34,7 +34,7 @@ export function say(node: HTMLElement, text: string) {
 const SVG = 'http://www.w3.org/2000/svg';
 const drawn = new WeakMap<Node, Shape>();
 
-/** Makes what is in a place equal to these shapes, and leaves alone what is already. What is a string becomes its text. */
+/** Makes the children of an element equal to these shapes and does not touch equal ones. A string becomes text. */
 export function draw(place: Element, shapes: (Shape | string)[]) {
   for (const [index, shape] of shapes.entries()) {
     if (typeof shape === 'string') {
@@ -61,7 +61,7 @@ export function draw(place: Element, shapes: (Shape | string)[]) {
   while (place.childNodes.length > shapes.length) place.lastChild!.remove();
 }
 
-/** An outcome's mark as it is on the chart. */
+/** Draws the mark of an outcome as on the chart. */
 export function markOf(outcome: string, path: string): SVGSVGElement {
   const mark: Shape = ['path', { class: `mark outcome-${outcome}`, d: `M0 0${path}` }];
   const place = document.createElement('div');
@@ -69,14 +69,14 @@ export function markOf(outcome: string, path: string): SVGSVGElement {
   return place.firstElementChild as SVGSVGElement;
 }
 
-/** Shows what went wrong, or hides what was shown. */
+/** Shows an error, or hides the last one. */
 export function trouble(sentence: string) {
   const notice = byId('trouble');
   notice.hidden = !sentence;
   say(notice, sentence);
 }
 
-/** Resolves to what `work` does, or shows the sentence with which it was rejected. */
+/** Resolves to the result of `work`, or shows the sentence with which it was rejected. */
 export async function tried<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     const result = await work;
@@ -88,7 +88,7 @@ export async function tried<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A time of day with milliseconds, as the log lines have it but in this place's own time. */
+/** Writes the local time of day with milliseconds. */
 export function clock(at: number): string {
   const date = new Date(at);
   const two = (value: number) => String(value).padStart(2, '0');

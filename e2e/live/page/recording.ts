@@ -1,14 +1,14 @@
-/** Replaces the server by a recording, whose time passes while a question is played and stops between two. */
+/** Replaces the server with a recording. Its time passes while a question is played, and stops between two questions. */
 import type { Name, StateEvent } from '../../experiment/history.ts';
 import { bandsOf, dotOf, type News, type Recording, type ServiceView } from '../protocol.ts';
 import { Tour, type Stage } from '../tour.ts';
 import type { Source } from './source.ts';
 
 const EVERY_MS = 50;
-const LEAD_MS = 1500; // of the time before a question that is shown with it
+const LEAD_MS = 1500; // how much time before a question is shown with it
 
 export function recordedSource(all: Recording): Source {
-  // What was done to get to the first question belongs to none.
+  // The commands before the first question belong to no question.
   const isOfTour = ({ event, at }: Recording['events'][number]) => event !== 'fault' || at >= all.plays[0]!.from;
   const recording = { ...all, events: all.events.filter(isOfTour) };
   const { plays, calls } = recording;
@@ -18,7 +18,7 @@ export function recordedSource(all: Recording): Source {
   let told = 0;
   let show: (news: News) => void;
 
-  /** Has all shown that is known by now; a call is known once it has ended. */
+  /** Shows everything that is known by now; a call is known when it has ended. */
   function tell(isAll = false) {
     const first = isAll ? 0 : told;
     told = dots.findIndex(([, at, ms]) => at + ms > now);
@@ -27,7 +27,7 @@ export function recordedSource(all: Recording): Source {
     show({ version: 0, ended: told, view, calls: dots.slice(first, told), isAll, now });
   }
 
-  /** Lets the recorded time run from one to another, as fast as it did. */
+  /** Lets the recorded time run from one time to another, at its own speed. */
   async function run(from: number, to: number) {
     const began = performance.now();
     const isBack = from < now;
@@ -72,7 +72,7 @@ export function recordedSource(all: Recording): Source {
   };
 }
 
-/** What a live page showed at a time of the recording. */
+/** Computes what a live page showed at a time of the recording. */
 function viewAt({ pair, deadlineMs, ports, events }: Recording, now: number) {
   const past = events.filter(({ at }) => at <= now);
   const service = (name: Name): ServiceView => {

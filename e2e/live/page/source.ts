@@ -1,15 +1,15 @@
-/** Where the page's history comes from: a server, on whose pair it can be made longer, or a recording, which has ended. */
+/** The source of the page's history: a server, where it still grows, or a recording. */
 import type { CallView, News } from '../protocol.ts';
 import { trouble } from './dom.ts';
 
 export interface Source {
-  /** From now on, tells `show` what is new, and `connected` whether the server answers. */
+  /** Starts to call `show` with what is new, and `connected` with whether the server answers. */
   listen(show: (news: News) => void, connected: (isConnected: boolean) => void): void;
-  /** What is known of a call. Rejects with a sentence for the reader when there is nothing. */
+  /** Resolves to what is known about a call. Rejects with a sentence for the reader if nothing is known. */
   call(n: number): Promise<CallView>;
-  /** Asks for a change. Resolves to the answer; rejects with a sentence for the reader when it is refused. */
+  /** Requests a change. Resolves to the answer; rejects with a sentence for the reader if it is refused. */
   ask(path: string, body?: unknown): Promise<any>;
-  /** What time it is in the history, in milliseconds since 1970. */
+  /** The present time in the history, in milliseconds since 1970. */
   now(): number;
   /** Saves one of the server's files. */
   save?(name: string): void;
@@ -17,10 +17,10 @@ export interface Source {
 
 const EVERY_MS = 100;
 const PATIENCE_MS = 5000;
-const SILENCE_MS = 1500; // Chromium breaks requests off for about a second when the networks of its host change
+const SILENCE_MS = 1500; // Chromium aborts requests for about a second when the networks of its host change
 const token = new URLSearchParams(location.search).get('token') ?? '';
 
-/** `fetch` with the page's token, of JSON. */
+/** Fetches JSON with the page's token. */
 async function get(path: string, options: RequestInit = {}): Promise<any> {
   const headers = { 'Content-Type': 'application/json', 'X-Token': token };
   const noAnswer = () => {
@@ -33,10 +33,10 @@ async function get(path: string, options: RequestInit = {}): Promise<any> {
 }
 
 export function serverSource(): Source {
-  let clockAhead = 0; // of the server's clock before this one's
+  let clockAhead = 0; // how far the server's clock is ahead of this one
   let known = { version: 0, ended: 0 };
 
-  /** A page that no one looks at does not ask. */
+  /** Resolves when the page is visible: a hidden page does not ask. */
   const isLookedAt = () =>
     new Promise<void>((resolve) => {
       if (!document.hidden) return resolve();
@@ -54,12 +54,12 @@ export function serverSource(): Source {
         if (!(news instanceof Error)) {
           known = news;
           const ahead = news.now - Date.now();
-          if (Math.abs(ahead - clockAhead) > 500) clockAhead = ahead; // a little more or less is the time of the answer
+          if (Math.abs(ahead - clockAhead) > 500) clockAhead = ahead; // a smaller difference is the time that the answer took
           heardAt = Date.now();
           connected(true);
           show(news);
         } else if ((news as { status?: number }).status === 403) {
-          connected(false); // another server, whose token this page cannot know
+          connected(false); // it is another server, and this page cannot know its token
           return trouble('The server was started again: open the link that its terminal shows now.');
         } else if (Date.now() - heardAt > SILENCE_MS) connected(false);
         await new Promise((resolve) => setTimeout(resolve, EVERY_MS));

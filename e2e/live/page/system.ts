@@ -5,14 +5,14 @@ import type { Source } from './source.ts';
 
 const BEHAVIOUR = /BEHAVIOUR=\w*/;
 const buttons = new Map<string, HTMLButtonElement>();
-/** Those that this page has just asked to start, until the server has answered: what it said before is not true any more. */
+/** The services that this page has just asked to start, until the server answers: their old state is no longer true. */
 const starting = new Set<Name>();
 let source: Source;
 let last: View;
 let select: HTMLSelectElement | undefined;
 let inHand = '';
 
-/** Shows the two services, what can be done to them, and what is being done. */
+/** Shows the two services, the possible faults, and the running command. */
 export function showSystem(view: View) {
   last = view;
   for (const name of ['a', 'b'] as const) showService(name);
@@ -44,7 +44,7 @@ function showFault({ id, label, target, isStart, isPossible }: FaultView) {
   known.setAttribute('aria-disabled', String(!isPossible));
 }
 
-/** Shows what the button in hand runs; it stays there, to be copied, until another one is in hand. */
+/** Shows the command of the button that has the pointer or the focus. It stays until another button has it, so that it can be copied. */
 function showCommand(id: string) {
   inHand = id;
   const { command } = last.faults.find((fault) => fault.id === id)!;
@@ -70,7 +70,7 @@ function choice(): HTMLElement {
   return element('label', {}, 'Replace A with a fake that ', select);
 }
 
-/** Wires the controls; `opened` gets the number of a call that was sent. */
+/** Connects the controls; `opened` is called with the number of a call that was sent. */
 export function wireSystem(from: Source, opened: (n: number) => void) {
   source = from;
   const rate = byId<HTMLInputElement>('rate');

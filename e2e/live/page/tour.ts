@@ -7,13 +7,13 @@ let source: Source;
 let follow: (n: number) => void;
 let shown = '';
 
-/** `onFollow` opens a call. */
+/** Connects the tour; `onFollow` shows a call. */
 export function wireTour(from: Source, onFollow: (n: number) => void) {
   source = from;
   follow = onFollow;
 }
 
-/** Shows the tour where it stands. */
+/** Shows the present step of the tour. */
 export function showTour(view: View) {
   const key = JSON.stringify([view.tour, view.isOwn]);
   if (key === shown) return;
@@ -70,7 +70,7 @@ function told({ isRight, sentence, predicted, why }: Verdict): HTMLElement[] {
   ];
 }
 
-/** What may be predicted of B: its reasons are known where it is this repository's. */
+/** Lists the outcomes to choose from: for this repository's B, each of its reasons. */
 const CHOICES = { own: ['503', 'other', 'none', 'overloaded'], other: ['200', '503', 'other', 'none'] };
 
 function form({ isOwn }: View, leave: HTMLElement): HTMLElement {
