@@ -310,7 +310,33 @@ describe('A record of a pair with one fault fails exactly what is about', () => 
       },
       ["A's log lines tell service, endpoint, status and latency"],
     ],
-    'an A that somebody starts again': [
+    'an A that answers hello to everything': [
+      {
+        answer: (state, msg, count) => ({
+          ...sound.answer(state, msg, count),
+          ...(state === 'up' && { body: ok('hello') }),
+        }),
+        change: (record) => {
+          const { answer } = entryOf(record, 'A answers /echo with the message').seen as Exchange;
+          answer!.body = '{"echo":"hello"}';
+          for (const name of [
+            'B answers 200 again once A is resumed',
+            'B answers 200 again once A is started, without a restart of B',
+          ])
+            (entryOf(record, name).seen as { isInTime: boolean }).isInTime = false; // B never passed on a message
+          const asks = entryOf(record, 'B asks A for each answer, and passes on what A says');
+          const { echoed } = asks.seen as { echoed: Exchange & { msg: string } };
+          echoed.answer!.body = ok(echoed.msg); // the stand-in echoes
+        },
+      },
+      [
+        'A answers /echo with the message',
+        "B answers /call-echo with A's answer in it",
+        'B answers 200 again once A is resumed',
+        'B answers 200 again once A is started, without a restart of B',
+      ],
+    ],
+    'an A that is started again by something else': [
       {
         change: (record) => {
           const entry = entryOf(record, 'A no longer answers once it is stopped');

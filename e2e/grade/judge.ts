@@ -6,7 +6,7 @@ import { printable } from '../stack/foreign-text.ts';
 
 /**
  * How a check ended. A failure has `sent`, `received` and `expected`; or `because`, when there was nothing to judge or
- * another failure is the reason. What is not applicable has `because` too, and counts for nothing; and so has a pass of which
+ * another failure is the reason. A check that is not applicable has `because`, too, and no points; so has a pass about which
  * something is worth to be known.
  */
 export interface Result {

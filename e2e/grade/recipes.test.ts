@@ -19,8 +19,7 @@ function recipe(name: string): string {
 
 describe("The recipes in the grade's README", function () {
   this.timeout(120_000);
-  let dir: string;
-  let urls: string;
+  const dirs: string[] = [];
 
   /** This repository as a checkout would lay it, with what `npm ci` installs, and a pair in Python, perhaps with another B. */
   function lay(repository: string, submission: string, b = SOUND) {
@@ -35,8 +34,9 @@ describe("The recipes in the grade's README", function () {
     }
   }
 
-  /** Runs what a recipe has, on ports that nobody else has, as a shell does; resolves to its exit code and output. */
+  /** Runs what a recipe has, on ports of its own, as a shell does; resolves to its exit code and output. */
   async function run(script: string, cwd: string) {
+    const urls = await ownUrls();
     const own = script.replaceAll(/run (?:--silent )?grade --/g, `$& ${urls}`);
     expect(own).not.to.equal(script);
     const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
@@ -47,14 +47,24 @@ describe("The recipes in the grade's README", function () {
     });
   }
 
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'recipes-'));
-    urls = `--a-url http://127.0.0.1:${await freePort()} --b-url http://127.0.0.1:${await freePort()} --timeout 1`;
-  });
+  const ownUrls = async () =>
+    `--a-url http://127.0.0.1:${await freePort()} --b-url http://127.0.0.1:${await freePort()} --timeout 1`;
 
-  afterEach(() => rm(dir, { recursive: true, force: true }));
+  /** A test in a folder of its own. It starts before the first one is waited for: a grade mostly waits. */
+  function follow(title: string, test: (dir: string) => Promise<void>) {
+    let result: Promise<void>;
+    before(async () => {
+      const dir = await mkdtemp(join(tmpdir(), 'recipes-'));
+      dirs.push(dir);
+      result = test(dir);
+      result.catch(() => {}); // the test reports it
+    });
+    it(title, () => result);
+  }
 
-  it('make the zip file for Gradescope', async () => {
+  after(() => Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true }))));
+
+  follow('make the zip file for Gradescope', async (dir) => {
     for (const name of ['setup.sh', 'run_autograder']) writeFileSync(join(dir, name), recipe(name));
     const commit = 'git init -q; touch README.md; git add README.md; git -c user.name=x -c user.email=x commit -qm x';
     const list = 'python3 -m zipfile -e autograder.zip unpacked; cd unpacked; ls -d *; ls two-services';
@@ -62,7 +72,7 @@ describe("The recipes in the grade's README", function () {
     expect(stdout).to.equal('run_autograder\nsetup.sh\ntwo-services\nREADME.md\n');
   });
 
-  it('grade a submission on Gradescope', async () => {
+  follow('grade a submission on Gradescope', async (dir) => {
     const script = recipe('run_autograder').replaceAll('/autograder/', `${dir}/`);
     lay(join(dir, 'source/two-services'), join(dir, 'submission'));
     mkdirSync(join(dir, 'results'));
@@ -74,7 +84,7 @@ describe("The recipes in the grade's README", function () {
     for (const { name, score, max_score } of scored) expect(score, name).to.equal(max_score);
   });
 
-  it('give a submission without its folders no points on Gradescope, and the reason', async () => {
+  follow('give a submission without its folders no points on Gradescope, and the reason', async (dir) => {
     const script = recipe('run_autograder').replaceAll('/autograder/', `${dir}/`);
     lay(join(dir, 'source/two-services'), join(dir, 'elsewhere'));
     mkdirSync(join(dir, 'results'));
@@ -84,7 +94,7 @@ describe("The recipes in the grade's README", function () {
     expect(output).to.match(/^There is no directory .*submission\/service-a/);
   });
 
-  it('grade a submission in Classroom 50', async () => {
+  follow('grade a submission in Classroom 50', async (dir) => {
     const repository = join(dir, 'two-services');
     const submission = join(dir, 'submission');
     lay(repository, submission);
@@ -95,7 +105,7 @@ describe("The recipes in the grade's README", function () {
       .replace(/^subprocess.run\(\["(?:git|npm)", "(?:clone|ci)".*\n/gm, '') // which would need the network
       .replace(
         '"--", ',
-        `"--", ${urls
+        `"--", ${(await ownUrls())
           .split(' ')
           .map((part) => `"${part}", `)
           .join('')}`,
@@ -117,7 +127,7 @@ describe("The recipes in the grade's README", function () {
     expect(result.score).to.equal(result['max-score']).and.to.be.above(10);
   });
 
-  it('grade a class', async () => {
+  follow('grade a class', async (dir) => {
     const [, csv] = /```csv\n(.*?)```/s.exec(README)!;
     const [, command] = /```sh\n(npm run grade -- --class .*?)```/s.exec(README)!;
     lay(join(dir, 'two-services'), join(dir, 'submissions/ada'), 'raise SystemExit("it broke here")');
@@ -129,11 +139,11 @@ describe("The recipes in the grade's README", function () {
     expect(readFileSync(join(dir, 'report/students/1001.html'), 'utf8')).to.contain('it broke here');
   });
 
-  it('grade a push in a GitHub workflow', async () => {
+  follow('grade a push in a GitHub workflow', async (dir) => {
     const steps = [...recipe('workflow').matchAll(/- run: (.*)\n +working-directory: (.*)\n/g)];
     expect(steps.map(([, command]) => command!.split(' -- ')[0])).to.deep.equal(['npm ci', 'npm run --silent grade']);
     lay(join(dir, 'two-services'), join(dir, 'submission'), 'raise SystemExit("it broke here")');
-    // Two processes in the place of its containers.
+    // Two processes instead of its containers.
     const [, command, folder] = steps[1]!;
     const ours = command!.replace(
       /--compose (\S+)\/docker-compose.yml/,

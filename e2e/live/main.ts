@@ -90,7 +90,7 @@ async function main(options: Options) {
   if (options.open) openLink(link);
 }
 
-// On a signal, e2e/stack/process/at-exit.ts removes everything that was started.
+// e2e/stack/process/at-exit.ts removes everything that was started, also on a signal.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.stderr.write('\nRemoving the pair…\n'));
 }

@@ -180,7 +180,7 @@ export async function serve(
       server.once('error', reject).listen({ port, host }, () => resolve(server));
     });
   const server = await listen('127.0.0.1');
-  // With IPv6, a browser may try localhost there first.
+  // A browser may try the IPv6 address of localhost first.
   const second = await listen('::1').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') return undefined;
     server.close();

@@ -16,7 +16,7 @@ interface End {
 
 /**
  * The same command for one pair, as a process of its own: whatever a pair does to its grader costs only that pair. It ends
- * by itself, with all that it started, when this process is gone (see `main.ts`).
+ * by itself, with everything that it started, when this process is gone (see `main.ts`).
  */
 export class GradingProcess {
   readonly #child: ChildProcess;

@@ -113,12 +113,12 @@ describe('A proof in Markdown', () => {
     expect(outside.join('\n')).not.to.match(/(?<![\\!])[<*[]/);
   });
 
-  it('has no escape and no character that cannot be seen, and names those that were there', () => {
+  it('has no escape and no invisible character, but the number of each that was there', () => {
     expect(markdown).not.to.match(INVISIBLE);
     expect(markdown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
   });
 
-  it('says who, when, of which commit and which sources', () => {
+  it('says who was graded, when, and with which commit and sources', () => {
     expect(markdown)
       .to.contain('| Graded | 2026-01-02 03:04:05 UTC, in 1 min 1 s |')
       .and.to.contain('| Commit | def |')
@@ -198,7 +198,7 @@ describe('The terminal', () => {
     expect(new Ungradable('It said: \x1b[2J').message).to.equal('It said: \\x1b[2J');
   });
 
-  it('is quoted to without colours, and with all else that was invisible', () => {
+  it('is quoted without colours, and with a number for each invisible character', () => {
     expect(printable('\x1b[31mred\x1b[0m\n \u202eder \x07\x1b')).to.equal('red \\u202eder \\x07\\x1b');
     expect(printable('x'.repeat(10), 5)).to.equal('xxxxx…');
   });
