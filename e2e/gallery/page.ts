@@ -15,12 +15,13 @@ export function galleryPage(acts: ActedOut[]): string {
 
 const INTRODUCTION = `# The failure gallery
 
-Every way in which A can fail, acted out on real containers. To follow, run \`docker compose up --build --wait\` in the
-repository's folder and paste the blocks in their order: each act begins where the one before it ended.
+Every way in which A can fail, shown on real containers. To follow, run \`docker compose up --build --wait\` in the
+repository's folder and paste the blocks in their order: each act begins where the act before it ended. The blocks need
+bash: on Windows, use Git Bash or WSL.
 
-\`npm run docs\` acts all of this out and writes this page; \`gallery.test.ts\` acts it out again and compares it with the
-page. Times differ from run to run; the test holds them to bounds. The last column is the time from A's first 200 on its
-own port to B's first one, with 50 calls a second on each.`;
+\`npm run docs\` runs all acts and writes this page; \`gallery.test.ts\` runs them again and compares the result with the
+page. Times differ from run to run; the test checks their bounds. The last column is the time from A's first 200 on its
+own port to B's first 200, with 50 calls a second on each.`;
 
 /** Makes a table with a row for each call. */
 function overview(acts: ActedOut[]): string {
