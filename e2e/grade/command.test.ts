@@ -111,7 +111,7 @@ describe('npm run grade', function () {
       expect(stderr).to.match(/^The setup ended with code 3; it said: .*99 100 broken\n$/);
     });
 
-    it('ends a setup that takes too long, with every process that it started', async () => {
+    it('ends a setup that takes too long, and everything that it started', async () => {
       const endless = `for i in 1 2 3; do PORT=${new URL(urls[0]!).port} setsid sleep 1000 & done; echo waiting; wait`;
       const { code, stderr } = await runPair('x', 'y', '--setup', endless, '--setup-limit', '0.02');
       expect({ code, stderr }).to.deep.equal({
@@ -130,7 +130,7 @@ describe('npm run grade', function () {
       expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
     }
 
-    /** What the command is not told by a process of its own: it ends with 2 and this one sentence (see `command`). */
+    /** A refusal that needs no process: the function throws it, and `command` prints it as one sentence and exits with 2. */
     async function expectRefusal(args: string[], sentence: RegExp) {
       const refused = await Promise.try(() => gradePair(readOptions(OPTIONS, args), process.stdout, () => {})).catch(
         (error: Error) => error,

@@ -183,7 +183,7 @@ describeWithDocker('A pair in isolation', function () {
     );
   });
 
-  it('works up to the size that it says, and says so of more, besides what a build makes', async () => {
+  it('may be as large as it says, without what a build makes, and is refused when it is larger', async () => {
     const files = { 'large.bin': 300, 'node_modules/x/made.bin': 900 };
     for (const [file, mib] of Object.entries(files)) {
       mkdirSync(dirname(join(dir, file)), { recursive: true });
@@ -199,7 +199,7 @@ describeWithDocker('A pair in isolation', function () {
     );
   });
 
-  it('costs only itself, whatever it does, in a class that is graded several at a time', async () => {
+  it('costs no one but itself, whatever it does, in a class that grades several pairs at once', async () => {
     const students: Record<string, string> = {
       bomb: 'f() { f | f & }; f; node --version; sleep 5',
       sound: 'node faulty-pair.ts a',
@@ -234,7 +234,7 @@ describeWithDocker('A pair in isolation', function () {
       expect(stderr.trim().split('\n')).to.have.length(1);
       return stderr;
     };
-    /** What needs no process of its own to be refused. */
+    /** A refusal that needs no process: the function throws it. */
     const refusal = async (...args: string[]) => {
       const refused = await gradePair(readOptions(OPTIONS, withValues(args)), process.stdout, () => {}).catch(
         (error: Error) => error,

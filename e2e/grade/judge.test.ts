@@ -20,7 +20,7 @@ const time = (ms: number) => new Date(1_790_000_000_000 + ms).toISOString();
 const why = (state: State) => (state === 'up' ? '' : ` ${WHY[state]}`);
 const S = { a: 'A', b: 'B' };
 
-/** How sound pairs write their lines; those from the issue's table of false alarms among them. */
+/** How sound pairs write their lines. The lines of known false alarms are among them. */
 const FORMATS: Record<string, Pretended['log']> = {
   JSON: ({ service, path, status, ms, state, id }) => [
     JSON.stringify({
@@ -110,7 +110,7 @@ const ACCESS: Record<string, Pretended['log']> = {
 for (const [whose, access] of Object.entries(ACCESS))
   FORMATS[`${whose} lines beside the service's own`] = (request) => [...access(request), ...sound.log(request)];
 
-/** How the libraries of several languages tell a timeout and a refused connection. */
+/** What the libraries of several languages say about a timeout and about a refused connection. */
 const LIBRARIES: Record<string, Record<'hang' | 'gone', string>> = {
   "Python's requests": {
     hang: "HTTPConnectionPool(host='service-a', port=8080): Read timed out. (read timeout=1.0)",
@@ -139,7 +139,7 @@ for (const [whose, words] of Object.entries(LIBRARIES))
   FORMATS[`the errors of ${whose}`] = ({ state, ...request }) =>
     sound.log({ ...request, state: 'up' }).map((line) => (state === 'up' ? line : `${line} ${words[state]}`));
 
-/** How the names of the services are told. */
+/** How log lines name the services. */
 const NAMES: Record<string, (service: 'a' | 'b') => string> = {
   'one name in the other': (service) => `service=${service === 'a' ? 'echo' : 'call-echo'}-service`,
   'the service that is called': (service) =>
@@ -156,7 +156,7 @@ for (const [how, name] of Object.entries(NAMES))
     `${name(service)} path=${path} status=${status} took ${ms.toFixed(2)} ms${why(state)}`,
   ];
 
-/** What stands in front of the latency is not always the same. */
+/** What comes before the latency is not always the same. */
 const LATENCIES: Record<string, (request: Request) => string> = {
   "Gin's, padded": ({ path, status, ms }) =>
     `[GIN] | ${status} | ${`${ms.toFixed(6)}ms`.padStart(13)} | 127.0.0.1 | ${path}`,
@@ -204,7 +204,7 @@ describe('A record of a pair that writes very much about each request', () => {
   });
 });
 
-describe('A record of a pair with one fault fails exactly what is about', () => {
+describe('A record of a pair with one fault fails exactly the checks about', () => {
   const PLANTED: Record<string, [pretended: Partial<Pretended>, failed: string[]]> = {
     'a B that answers 500 while A is stopped': [
       { answer: (state, msg, count) => (state === 'gone' ? failure(state, 500) : sound.answer(state, msg, count)) },

@@ -11,7 +11,7 @@ import { freePort } from '../stack/process/ports.ts';
 const SOUND = readFileSync(`${ROOT}e2e/pairs/fixtures/faulty_pair.py`, 'utf8');
 const README = readFileSync(`${ROOT}e2e/grade/README.md`, 'utf8');
 
-/** The block of code behind the mark of a recipe. */
+/** The block of code that follows the mark of a recipe. */
 function recipe(name: string): string {
   const [, code] = new RegExp(`<!-- recipe: ${name} -->\n\n\`\`\`\\w+\n(.*?)\`\`\``, 's').exec(README)!;
   return code!;
@@ -21,7 +21,7 @@ describe("The recipes in the grade's README", function () {
   this.timeout(120_000);
   const dirs: string[] = [];
 
-  /** This repository as a checkout would lay it, with what `npm ci` installs, and a pair in Python, perhaps with another B. */
+  /** Writes a checkout of this repository with its installed packages, and a pair in Python, perhaps with another B. */
   function lay(repository: string, submission: string, b = SOUND) {
     mkdirSync(repository, { recursive: true });
     for (const part of ['e2e', 'service-a', 'service-b', 'package.json'])
@@ -34,7 +34,7 @@ describe("The recipes in the grade's README", function () {
     }
   }
 
-  /** Runs what a recipe has, on ports of its own, as a shell does; resolves to its exit code and output. */
+  /** Runs the commands of a recipe in a shell, on ports of its own. Resolves to the exit code and the output. */
   async function run(script: string, cwd: string) {
     const urls = await ownUrls();
     const own = script.replaceAll(/run (?:--silent )?grade --/g, `$& ${urls}`);
@@ -99,7 +99,7 @@ describe("The recipes in the grade's README", function () {
     const submission = join(dir, 'submission');
     lay(repository, submission);
     const a = join(submission, 'service-a/app.py');
-    writeFileSync(a, readFileSync(a, 'utf8').replaceAll('call-echo', 'none')); // else it could be B as well
+    writeFileSync(a, readFileSync(a, 'utf8').replaceAll('call-echo', 'none')); // otherwise it could be B as well
     const given = recipe('autograder.py').replaceAll('"/tmp/two-services"', JSON.stringify(repository));
     const script = given
       .replace(/^subprocess.run\(\["(?:git|npm)", "(?:clone|ci)".*\n/gm, '') // which would need the network
@@ -143,7 +143,7 @@ describe("The recipes in the grade's README", function () {
     const steps = [...recipe('workflow').matchAll(/- run: (.*)\n +working-directory: (.*)\n/g)];
     expect(steps.map(([, command]) => command!.split(' -- ')[0])).to.deep.equal(['npm ci', 'npm run --silent grade']);
     lay(join(dir, 'two-services'), join(dir, 'submission'), 'raise SystemExit("it broke here")');
-    // Two processes instead of its containers.
+    // The test runs two processes instead of the recipe's containers.
     const [, command, folder] = steps[1]!;
     const ours = command!.replace(
       /--compose (\S+)\/docker-compose.yml/,

@@ -34,7 +34,7 @@ describe("A class's file", () => {
     expect(files[5]).to.equal('ada');
   });
 
-  it('leads to another name where an id is the name that another one leads to', () => {
+  it('leads to another file name when an id equals the file name of another row', () => {
     const taken = `a-b-${createHash('sha256').update('a b').digest('hex').slice(0, 8)}`;
     const files = read(`id,folder\n${taken},f\na b,f\n`).map(({ file }) => file);
     expect(new Set(files).size).to.equal(2);
@@ -94,12 +94,12 @@ describe('The options of a row', () => {
   const argumentsOf = (forAll: string[], ofRow: Record<string, string>) =>
     pairArguments(readOptions(OPTIONS, withValues(forAll)), ofRow).filter((arg) => !/limit|timeout/.test(arg));
 
-  it('are its own, and for what it leaves out those for all', () => {
+  it('are its own, and those for the whole class where it has none', () => {
     const forAll = ['--a', 'x', '--b', 'y', '--isolate', 'python:3', '--a-dir', 'a'];
     expect(argumentsOf(forAll, { a: 'own' })).to.have.members(['--a=own', '--b=y', '--a-dir=a', '--isolate=python:3']);
   });
 
-  it('isolate a Compose file, too, which has images of its own', () => {
+  it('isolate a Compose file, too, which names its own images', () => {
     const compose = '--compose=c.yml';
     expect(argumentsOf(['--isolate', 'python:3', '--a', 'x'], { compose: 'c.yml' })).to.have.members([
       compose,

@@ -39,7 +39,7 @@ describe('npm run grade -- --class', function () {
 
   afterEach(() => rm(dir, { recursive: true, force: true }));
 
-  it('runs again once a wing has changed that acts or records', () => {
+  it('grades again once code has changed that acts or records', () => {
     const seen = new Set<string>();
     const visit = (file: string) => {
       if (seen.has(file)) return;
@@ -59,7 +59,7 @@ describe('npm run grade -- --class', function () {
 
   const folderOf = (id: string) => `of-${id.replace(/\W/g, '')}`;
 
-  /** A class of students, each with commands for A and B; each has a folder, but for those without commands. */
+  /** Writes a class of students with their commands for A and B. Each has a folder, except those without commands. */
   async function writeClass(students: Record<string, [a: string, b: string] | undefined>) {
     const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
     const rows = Object.entries(students).map(([id, commands = ['x', 'y']]) =>
@@ -105,7 +105,7 @@ describe('npm run grade -- --class', function () {
     expect(readdirSync(join(out, 'students')).filter((name) => name.startsWith('.'))).to.deep.equal([]);
   }
 
-  it('grades one student after another, whatever some of them do', async () => {
+  it('grades each student in turn, whatever some of them do', async () => {
     await writeClass({
       '../=evil<b>': [CRASH, `${NODE} b`],
       gone: undefined,
@@ -138,7 +138,7 @@ describe('npm run grade -- --class', function () {
     await expectNothingLeft();
   });
 
-  it('ends what takes too long, with every process that it started, and continues', async () => {
+  it('ends what takes too long, and everything that it started, and continues', async () => {
     const bomb = 'for i in $(seq 200); do (trap "" TERM; setsid sleep 1000) & done; wait';
     await writeClass({
       bomb: [bomb, bomb],
@@ -152,7 +152,7 @@ describe('npm run grade -- --class', function () {
     await expectNothingLeft();
   });
 
-  it('goes on where it was cut off, and grades again only what has changed', async () => {
+  it('continues where it was cut off, and grades again only what has changed', async () => {
     await writeClass({ first: [CRASH, `${NODE} b`], second: ['sleep 1000', `${NODE} b`], third: [CRASH, `${NODE} b`] });
     const { child, end } = start();
     await until('the first to be finished', async () => existsSync(join(out, 'grades.csv')), 60_000);
@@ -195,7 +195,7 @@ describe('npm run grade -- --class', function () {
     expect((await run('--rubric', 'rubric.json')).stdout).to.match(/^1\/1 .* as before/);
     expect(gradeOf('first')['lab max']).to.equal('21');
 
-    // A grade whose page is no longer there does not come back without it.
+    // A grade whose page is gone does not come back without the page.
     expect((await run('--rubric', 'rubric.json', '--b-dir', '..')).stdout).to.contain('not graded: The option --b-dir');
     expect(existsSync(join(out, 'students', 'first.json'))).to.equal(false);
   });
@@ -247,7 +247,7 @@ describe('npm run grade -- --class', function () {
     await expectNothingLeft();
   });
 
-  it('has its folder for itself, until it ends, however that is', async () => {
+  it('has its folder for itself until it ends, in whatever way', async () => {
     await writeClass({ only: ['sleep 1000', 'sleep 1000'] });
     const twins = [start(), start()];
     const refused = await Promise.race(twins.map(({ end }) => end));
@@ -300,7 +300,7 @@ describe('npm run grade -- --class', function () {
   });
 
   describeWithDocker('with several rows at a time', () => {
-    it('has the outcomes of all rows, even if they end together', async () => {
+    it('has the outcome of each row, also when several end together', async () => {
       const ids = Array.from('abcdefghij');
       await writeClass(Object.fromEntries(ids.map((id) => [id, undefined])));
       const { code, stdout, stderr } = await run('--jobs', '5', '--isolate');

@@ -17,7 +17,7 @@ import { proofInMarkdown } from './proof.ts';
 import { meetsLab, scoresOf, type Report } from './report.ts';
 import { rubric } from './rubric.ts';
 
-/** What a log line, an answer, a name or a message may hold to get out of where it is shown. */
+/** What a log line, an answer, a name or a message may contain to break out of the place where it is shown. */
 const HOSTILE = [
   '<script>document.title = "taken"</script><img src=x onerror=alert(1)>',
   '```',
@@ -113,12 +113,12 @@ describe('A proof in Markdown', () => {
     expect(outside.join('\n')).not.to.match(/(?<![\\!])[<*[]/);
   });
 
-  it('has no escape and no invisible character, but the number of each that was there', () => {
+  it('has no escapes and no invisible characters, and shows their numbers instead', () => {
     expect(markdown).not.to.match(INVISIBLE);
     expect(markdown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
   });
 
-  it('says who was graded, when, and with which commit and sources', () => {
+  it('says whose pair was graded, when, and from which commit and sources', () => {
     expect(markdown)
       .to.contain('| Graded | 2026-01-02 03:04:05 UTC, in 1 min 1 s |')
       .and.to.contain('| Commit | def |')
@@ -155,7 +155,7 @@ describe('A page', () => {
       expect(page).not.to.match(INVISIBLE);
     });
 
-    it(`needs nothing from elsewhere, and runs what its policy names alone (${name})`, () => {
+    it(`loads nothing from elsewhere, and runs only what its policy names (${name})`, () => {
       const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!.replaceAll('&#39;', "'");
       const hash = (tag: string) => {
         const content = new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(page)![1]!;
@@ -185,7 +185,7 @@ describe('A page', () => {
 });
 
 describe('The terminal', () => {
-  it('shows what others wrote in a line of its own, where nothing obeys it', () => {
+  it('shows what others wrote in a line of its own, and obeys none of it', () => {
     const shown = rubric(hostile.results, new PassThrough());
     expect(shown).not.to.match(INVISIBLE);
     expect(shown).to.contain('\\x1b[31mred\\x1b[0m \\x9b2J \\x07 \\x00').and.to.contain('\\u202egnp.exe');
@@ -198,7 +198,7 @@ describe('The terminal', () => {
     expect(new Ungradable('It said: \x1b[2J').message).to.equal('It said: \\x1b[2J');
   });
 
-  it('is quoted without colours, and with a number for each invisible character', () => {
+  it('gets quotes without colours, and with the numbers of other invisible characters', () => {
     expect(printable('\x1b[31mred\x1b[0m\n \u202eder \x07\x1b')).to.equal('red \\u202eder \\x07\\x1b');
     expect(printable('x'.repeat(10), 5)).to.equal('xxxxx…');
   });
@@ -320,7 +320,7 @@ describe("The lab's requirements", () => {
   const notApplicable = result({ verdict: 'not applicable', because: 'A speaks gRPC' });
   const failed = result({ verdict: 'fail' });
 
-  it('are met when none that applies fails, whatever fails in robustness', () => {
+  it('are met when no requirement that applies fails, whatever fails in robustness', () => {
     expect(meetsLab([result({}), notApplicable, { ...failed, section: 'robustness' }])).to.equal(true);
     expect(scoresOf([result({}), notApplicable]).lab).to.deep.equal({ passed: 1, of: 1 });
     expect(meetsLab([result({}), failed])).to.equal(false);
