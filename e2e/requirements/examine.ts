@@ -1,14 +1,8 @@
 import { printable } from '../stack/foreign-text.ts';
 import type { Check, Situation } from './check.ts';
-import type { Pair } from './pair.ts';
+import { problemOf, type Pair } from './pair.ts';
 import type { Entry } from './record.ts';
 import { situations } from './situations.ts';
-
-const reasonFor = (step: Promise<unknown>): Promise<string | undefined> =>
-  step.then(
-    () => undefined,
-    ({ message }: Error) => message,
-  );
 
 /**
  * Acts on a pair that was started, through all situations, and keeps in its record what was seen; nothing is judged. Never
@@ -21,7 +15,7 @@ export async function examine(pair: Pair, onProgress: (done: number, of: number,
     const progress = (what: string) => onProgress(done, of, `${situation.name}: ${what}`);
     progress('getting there');
     const canEnter = situation.needs.every((name) => !pair.problems[name]);
-    const obstacle = canEnter ? await reasonFor(situation.enter(pair)) : 'Both services must run.';
+    const obstacle = canEnter ? await problemOf(situation.enter(pair)) : 'Both services must run.';
     for (const check of situation.checks) {
       progress(check.name);
       pair.record.entries.push(await actOn(check, pair, situation, obstacle));
@@ -33,7 +27,7 @@ export async function examine(pair: Pair, onProgress: (done: number, of: number,
       }
     }
     progress('putting all back');
-    if (canEnter) await reasonFor(situation.leave(pair));
+    if (canEnter) await problemOf(situation.leave(pair));
   }
   pair.record.isTogether = Boolean(pair.stack.b.partOf);
 }

@@ -1,20 +1,14 @@
 /** The lab's requirements, by the state of the world in which each is checked. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import { lab, type Check } from './check.ts';
-import { expectFailure, logsEachRequest, logsTheRequired, measures, PATHS_OF, shown } from './logging.ts';
+import { expectFailure, expectOk, expectText } from './expect.ts';
+import { logsEachRequest, logsTheRequired, measures, PATHS_OF, shown } from './logging.ts';
 import { word, type Pair } from './pair.ts';
 import { Fault, tells, tellsOfFailure, tracesOf, type Exchange, type Name, type Recorded } from './record.ts';
 
 /** A call whose message no service can guess. */
 type Asked = Exchange & { msg: string };
-
-const echoOf = (msg: string) => `200 and an answer that holds A's echo of "${msg}"`;
-
-function expectEcho({ sent, answer, received, msg }: Asked, where = '') {
-  if (answer?.status !== 200 || !tells(answer, msg)) throw new Fault(`${sent}${where}`, received, echoOf(msg));
-}
 
 async function callB(pair: Pair): Promise<Asked> {
   const msg = word();
@@ -29,9 +23,7 @@ function answersForHealth(name: Name): Check {
     why: 'Whatever watches over a service, from Compose to a load balancer, asks this and believes the status code.',
     fix: 'Add a GET route /health that answers 200 by itself, without asking anybody else.',
     act: (pair) => pair.ask(name, '/health'),
-    judge(_record, { sent, answer, received }) {
-      if (answer?.status !== 200) throw new Fault(sent, received, '200');
-    },
+    judge: (_record, exchange) => expectOk(exchange),
   });
 }
 
@@ -47,10 +39,7 @@ export const echoes = lab<Asked>({
     const msg = word();
     return { ...(await pair.ask('a', `/echo?msg=${msg}`)), msg };
   },
-  judge(_record, { sent, answer, received, msg }) {
-    if (answer?.status !== 200 || !tells(answer, msg))
-      throw new Fault(sent, received, `200 and an answer that holds "${msg}"`);
-  },
+  judge: (_record, asked) => expectText(asked, asked.msg),
 });
 
 const callsThrough = lab<Asked>({
@@ -59,7 +48,7 @@ const callsThrough = lab<Asked>({
   why: 'It is what B is for: one service that gets its answer from another, over the network.',
   fix: "Call A's /echo with the message and put A's JSON into B's own; look at where B believes A to be.",
   act: callB,
-  judge: (_record, asked) => expectEcho(asked),
+  judge: (_record, asked) => expectText(asked, asked.msg),
 });
 
 /** What B answered once A was back, and whether it was the same B as before. */
@@ -92,12 +81,8 @@ function recovers(name: string, since: string, act: (pair: Pair) => Promise<unkn
       return waitForRecovery(pair);
     },
     judge({ limits }, { last, isInTime, isSameLife }) {
-      if (!isInTime)
-        throw new Fault(
-          `${last.sent}, ${since}`,
-          last.received,
-          `${echoOf(last.msg)}, within ${limits.recoveryMs / 1000} s`,
-        );
+      const expected = `200 and an answer that holds "${last.msg}", within ${limits.recoveryMs / 1000} s`;
+      if (!isInTime) throw new Fault(`${last.sent}, ${since}`, last.received, expected);
       expectSameLife(isSameLife, since);
     },
   });
@@ -195,8 +180,8 @@ export const staysHealthy = lab<{ health: Exchange; isSameLife: boolean }>({
   why: 'Health is about B alone: were it not, whatever restarts unhealthy services would restart B for a failure of A.',
   fix: "Do not ask A in B's /health, and do not let a failed call end or block B.",
   act: async (pair) => ({ health: await pair.ask('b', '/health'), isSameLife: await isSameLife(pair) }),
-  judge(_record, { health: { sent, answer, received }, isSameLife }) {
-    if (answer?.status !== 200) throw new Fault(`${sent}, while A is stopped`, received, '200');
+  judge(_record, { health, isSameLife }) {
+    expectOk(health, ', while A is stopped');
     expectSameLife(isSameLife, 'A stopped, and calls to B');
   },
 });
@@ -217,9 +202,9 @@ const isIndependent = lab<Exchange>({
   why: 'Two services are two processes: one can be stopped, replaced or broken without the other.',
   fix: 'Start each with a command or container of its own, in the foreground, on a port of its own.',
   act: (pair) => pair.ask('a', `/echo?msg=${word()}`),
-  judge({ ends }, { sent, answer, received }) {
+  judge({ ends }, exchange) {
     expectEnded(ends.b?.survivor, 'B');
-    if (answer?.status !== 200) throw new Fault(`${sent}, while B is stopped`, received, '200');
+    expectOk(exchange, ', while B is stopped');
   },
 });
 
@@ -237,12 +222,12 @@ const asksA = lab<WithStandIn | undefined>({
   why: 'A B that answers by itself is one service with two ports: nothing is distributed, and nothing can fail.',
   fix: "Call A's /echo with the message in B's /call-echo, and answer with what A answered.",
   async act(pair) {
-    if (!pair.standIn) return;
-    await get(`${pair.standIn.url}/asked`);
+    if (!pair.record.hasFoundStandIn) return;
+    await pair.requestsToStandIn();
     const echoed = await callB(pair);
-    const targets: string[] = (await get(`${pair.standIn.url}/asked`)).json.targets;
+    const { targets } = await pair.requestsToStandIn();
     const [given, msg] = [word(), word()];
-    await get(`${pair.standIn.url}/play?as=${given}&msg=${msg}`);
+    await pair.tellStandIn(`play?as=${given}&msg=${msg}`);
     return { echoed, targets, changed: { ...(await pair.call(msg)), msg }, given };
   },
   judge({ isGrpc }, seen) {
@@ -256,7 +241,7 @@ const asksA = lab<WithStandIn | undefined>({
       throw new Fault(echoed.sent, received, 'a request to A with the message');
     }
     // What the stand-in says over gRPC may be nothing in the words of A's own messages; it has no text that B was asked for.
-    if (!isGrpc) expectEcho(echoed);
+    if (!isGrpc) expectText(echoed, echoed.msg);
     // A B that compares the echo with its own message may refuse another echo; no B may make one up.
     const answer = changed.answer?.status === 200 ? changed.answer : undefined;
     if (answer && !tells(answer, given) && (!isGrpc || tells(answer, changed.msg))) {

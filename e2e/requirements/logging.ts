@@ -16,17 +16,7 @@ import {
   tellsStatusCode,
 } from './log-line.ts';
 import { word, type Pair } from './pair.ts';
-import {
-  Fault,
-  linesOfSuccess,
-  loggedOf,
-  tracesOf,
-  Unjudged,
-  type Exchange,
-  type Name,
-  type Received,
-  type Recorded,
-} from './record.ts';
+import { Fault, linesOfSuccess, loggedOf, tracesOf, Unjudged, type Name, type Recorded } from './record.ts';
 
 export const PATHS_OF = { a: ['/echo', '/health'], b: ['/call-echo', '/health'] } as const;
 const REQUESTS = 5; // of each kind, so that lines about them can be told from lines that come by themselves
@@ -34,31 +24,6 @@ const MAX_LINES = 200; // for some five requests
 const FAILURES = 3; // a B that answers only its first failure well is found by the next ones
 /** How long A is made to hang for a call, in milliseconds: the number that moves along is the latency. */
 const CAUSED_MS = [0, 0, 100, 220];
-
-/** Throws unless B answered with one of the `statuses` within `withinMs`. */
-export function expectFailure(
-  { sent, answer, received, isLate }: Exchange,
-  when: string,
-  withinMs: number,
-  statuses = [503],
-) {
-  if (answer && statuses.includes(answer.status) && answer.ms <= withinMs) return;
-  const wanted = statuses.join(' or ');
-  throw new Fault(
-    `${sent}, ${when}`,
-    received,
-    `${wanted} within ${withinMs / 1000} s`,
-    isLate || answer?.status === 503 ? undefined : adviceOn(answer),
-  );
-}
-
-function adviceOn(answer: Received | undefined): string {
-  if (!answer || (answer.status === 500 && !/^\s*\{/.test(answer.body)))
-    return 'A failure of the call to A is not caught, and ends the request or B itself: catch all of them, and answer 503.';
-  if (answer.status >= 500)
-    return `The lab asks for 503, whatever the failure of A: answer 503 instead of ${answer.status}.`;
-  return 'B answered without an answer of A: call A for each request, and answer 503 when the call fails.';
-}
 
 /** Makes the first calls of a situation in which A fails. One of them repeats a message that was answered before. */
 export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
+import { callsOf } from '../experiment/history.ts';
 import { truncate, printable } from '../stack/foreign-text.ts';
 import { outcomeOf } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
@@ -25,6 +26,13 @@ const LATE_MS = 1000;
 const MAX_BODY_CHARS = 10_000;
 const QUIET_MS = 1000;
 
+interface Requests {
+  targets: string[];
+  connections: string[];
+  /** How many connections the system has refused or reset, for all programs; undefined where it does not count them. */
+  resets?: number;
+}
+
 /** A stack under examination: acts on it, and records what was sent, received and logged. */
 export class Pair {
   readonly stack: Stack;
@@ -36,8 +44,7 @@ export class Pair {
   isAAway = false;
   /** Which life B was in before A failed. */
   lifeBefore = '';
-  /** The stand-in that replaces A, if there is one; and the same once B has found it. */
-  replacement: StandIn | undefined;
+  /** The stand-in that replaces A, if there is one. */
   standIn: StandIn | undefined;
   /** Why B waits without end, once a call has shown that: further calls would each take all of their time. */
   waits: string | undefined;
@@ -74,10 +81,7 @@ export class Pair {
   async start(name: Name) {
     delete this.problems[name];
     const service = this.stack[name];
-    const problem = await service.start().then(
-      () => undefined,
-      ({ message }: Error) => message,
-    );
+    const problem = await problemOf(service.start());
     if (name === 'a' && (problem || !(await this.ask('a', '/health', 1000)).answer)) {
       this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
     }
@@ -125,17 +129,9 @@ export class Pair {
     const ms = Math.round(10 * (answer?.ms ?? Date.now() - at)) / 10;
     const reason = /"reason"\s*:\s*"(\w+)"/.exec(answer?.body ?? '')?.[1];
     const result = answer ? { status: answer.status, ...(reason && { reason }) } : { error: received };
-    const n = this.record.history.filter(({ event }) => event === 'call').length + 1;
-    this.record.history.push({
-      event: 'call',
-      n,
-      id: '',
-      msg,
-      at,
-      ms,
-      outcome: outcomeOf({ status: answer?.status, reason }),
-      ...result,
-    });
+    const outcome = outcomeOf({ status: answer?.status, reason });
+    const n = callsOf(this.record.history).length + 1;
+    this.record.history.push({ event: 'call', n, id: '', msg, at, ms, outcome, ...result });
     return exchange;
   }
 
@@ -163,15 +159,23 @@ export class Pair {
   }
 
   /** Puts a server in A's place, whose behaviour can be chosen. */
-  async replaceA(): Promise<StandIn> {
-    this.replacement = await this.stack.replaceA();
+  async replaceA() {
+    this.standIn = await this.stack.replaceA();
     this.#enter('a', 'replaced');
-    return this.replacement;
+  }
+
+  tellStandIn(what: string) {
+    return get(`${this.standIn!.url}/${what}`);
+  }
+
+  /** Resolves to what has come to the stand-in since the last time. */
+  async requestsToStandIn(): Promise<Requests> {
+    return (await this.tellStandIn('asked')).json;
   }
 
   async putBackA() {
-    await this.replacement?.putBack();
-    this.replacement = undefined;
+    await this.standIn?.putBack();
+    this.standIn = undefined;
     this.#enter('a', 'running');
   }
 
@@ -263,6 +267,13 @@ export class Pair {
     await this.start('b');
   }
 }
+
+/** Resolves to why something failed, or to undefined. */
+export const problemOf = (step: Promise<unknown>): Promise<string | undefined> =>
+  step.then(
+    () => undefined,
+    ({ message }: Error) => message,
+  );
 
 /** Whether a server speaks HTTP/2 from the first byte on. */
 async function speaksHttp2(url: string): Promise<boolean> {

@@ -4,20 +4,11 @@ import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { robust, type Check } from './check.ts';
+import { expectFailure, expectText } from './expect.ts';
 import { linesFor, shown, traceFailures, wordsInAll, wordsOfFailure } from './logging.ts';
 import { blamesConnection, blamesTimeout, tellsStatus, tellsStatusCode } from './log-line.ts';
 import { word, type Pair } from './pair.ts';
-import {
-  Fault,
-  tells,
-  tellsOfFailure,
-  tracesOf,
-  Unjudged,
-  waitsOf,
-  type Exchange,
-  type Name,
-  type Trace,
-} from './record.ts';
+import { Fault, tellsOfFailure, tracesOf, Unjudged, waitsOf, type Exchange, type Name, type Trace } from './record.ts';
 import { printable } from '../stack/foreign-text.ts';
 
 export const TEXTS = [
@@ -40,11 +31,7 @@ const survivesA = robust<(Exchange & { text: string })[]>({
     return seen;
   },
   judge(_record, calls) {
-    for (const { sent, answer, received, text } of calls) {
-      if (answer?.status !== 200 || !tells(answer, text)) {
-        throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
-      }
-    }
+    for (const call of calls) expectText(call, call.text);
   },
 });
 
@@ -158,8 +145,7 @@ const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
     if (health.answer?.status !== 200 || health.answer.ms > healthMs) {
       throw new Fault(`${health.sent}, while ${CALLS} calls wait`, health.received, `200 within ${healthMs / 1000} s`);
     }
-    const lost = calls.find(({ answer }) => !answer || !FAILED.includes(answer.status) || answer.ms > answerMs);
-    if (lost) throw new Fault(`${lost.sent}, ${CALLS} times at once`, lost.received, `503 within ${answerMs / 1000} s`);
+    for (const call of calls) expectFailure(call, `${CALLS} times at once`, answerMs, FAILED);
   },
 });
 

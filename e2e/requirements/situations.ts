@@ -1,4 +1,3 @@
-import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
@@ -63,21 +62,19 @@ export const whenAIsReplaced: Situation = {
   async enter(pair) {
     const sample = await echoOfA(pair);
     pair.isAAway = true;
-    const standIn = await pair.replaceA();
-    if (sample) await get(`${standIn.url}/speak?${new URLSearchParams(sample)}`);
+    await pair.replaceA();
+    if (sample) await pair.tellStandIn(`speak?${new URLSearchParams(sample)}`);
     const { goneMs, recoveryMs } = pair.limits;
     const isFound = async () => {
       await pair.call(word(), 2000);
-      return (await get(`${standIn.url}/asked`)).json.targets.length > 0 && standIn;
+      return (await pair.requestsToStandIn()).targets.length > 0;
     };
     // A Java client remembers where a name led for 30 s. Of a B that never asks the stand-in, nothing more is checked.
     const patienceMs = pair.hasAnswered('b') ? goneMs + recoveryMs : recoveryMs;
-    pair.standIn = (await tryFor(patienceMs, isFound, 500)) || undefined;
-    pair.record.hasFoundStandIn = pair.standIn !== undefined;
+    pair.record.hasFoundStandIn = Boolean(await tryFor(patienceMs, isFound, 500));
   },
   checks: [...lab.whenAIsReplaced, ...misbehaviour.whenAIsReplaced],
   async leave(pair) {
-    pair.standIn = undefined;
     await pair.putBackA();
     await pair.restore();
   },
