@@ -165,7 +165,7 @@ const logsTheError = lab({
   fix: 'Log a line with level error, or an error field, where the failed call is caught.',
   judge(record) {
     const { sent, lines } = tracesOf(record, 'gone').at(-1)!;
-    if (tellsOfFailure(record, 'gone')) return;
+    if (tellsOfFailure(record)) return;
     throw new Fault(
       `${sent}, while A is stopped`,
       shown(lines),

@@ -3,9 +3,11 @@
  * words decides, so any format will do; names and units only break ties where the cause cannot be varied.
  */
 
-/** One request that was made, and the lines that its service wrote about it. */
+/** B's endpoint: the calls that are made slow or fail. */
+export const CALL_ECHO = '/call-echo';
+
+/** One call of B that was made, and the lines that B wrote about it. */
 export interface Logged {
-  path: string;
   /** The message of the request, which the lines may contain. */
   msg?: string;
   status: number;
@@ -33,7 +35,7 @@ const UNITS: [RegExp, number][] = [
 ];
 const UNIT = String.raw`(?:ns|nanos\w*|us|µs|μs|micros\w*|ms|msecs?|millis\w*|s|secs?|seconds?)\b`;
 const FIGURE = new RegExp(
-  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?:(?<pm>\d+)M)?(?<ps>[\d.]+)S\b|(?<min>\d+)m(?<mins>\d+(?:\.\d+)?)s\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
+  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?<iso>[\d.]+)S\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
   'gi',
 );
 const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
@@ -82,15 +84,10 @@ function figuresIn(written: string, msg?: string): Figure[] {
   const line = constant(written, msg);
   const found = line.matchAll(FIGURE).take(MAX_PLACES);
   return [...found].map(({ 0: text, index, groups }) => {
-    const { h, m, s, pm = 0, ps, min, mins, value, unit = '' } = groups!;
+    const { h, m, s, iso, value, unit = '' } = groups!;
     const before = placeOf(line, index);
-    const clock = s
-      ? (Number(h) * 60 + Number(m)) * 60 + Number(s)
-      : mins
-        ? Number(min) * 60 + Number(mins)
-        : undefined;
-    const seconds = clock ?? (ps ? Number(pm) * 60 + Number(ps) : undefined);
-    if (seconds !== undefined) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
+    const seconds = s ? (Number(h) * 60 + Number(m)) * 60 + Number(s) : iso && Number(iso);
+    if (seconds) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
     const around = line.slice(Math.max(0, index - 1), index + text.length + 1);
     const isAlone = /^[\s,|]?\d+\.\d+[\s,|]?$/.test(around);
     const factors = UNITS.filter(([name]) => !unit || name.test(unit)).map(([, factor]) => factor);
@@ -110,8 +107,8 @@ export function latencyPlaces(calls: Logged[]): string[] {
   /** Whether all numbers in a place fit: many of them would fit anything. */
   const tells = ({ call, places }: ReturnType<typeof placesOf>, { before, unit }: Figure, index: number) =>
     places.get(before)?.every((other) => {
-      // A unit of its own, as Go's durations have, may be another one; without any, the unit must be the same in all.
-      const told = unit && other.unit ? other.ms : unit === other.unit ? [other.ms[index]!] : [];
+      // Go's durations have another unit from line to line; where no line has a unit, it is the same in all.
+      const told = unit || other.unit ? other.ms : [other.ms[index]!];
       return told.some((ms) => fits(ms, call));
     });
   const moving = [...slowest.places].filter(([, [figure]]) =>
@@ -125,7 +122,7 @@ function placesOf(call: Logged) {
   const [own, others] = [true, false].map((isOwn) =>
     Map.groupBy(
       call.lines
-        .filter((line) => namesEndpoint(line, call.path) === isOwn)
+        .filter((line) => namesEndpoint(line, CALL_ECHO) === isOwn)
         .flatMap((line) => figuresIn(line, call.msg)),
       ({ before }) => before,
     ),
@@ -137,7 +134,6 @@ function placesOf(call: Logged) {
 function wordsIn(line: string, msg = ''): Set<string> {
   const told = without(line, msg)
     .replace(HEX, ' ')
-    .replace(/\\[nrt]/g, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2');
   const words = told.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
   return new Set(words.filter((word) => !/\d.*\d/.test(word)));
@@ -162,14 +158,12 @@ const OF_STATUS = wordsIn('ok service unavailable');
 export function failureWords(failed: Logged[], successful: Logged[]): string[] {
   if (failed.length === 0) return [];
   const usual = union(successful.map(wordsOf));
-  const told = inAll(failed.map((call) => wordsOf(call).difference(usual)));
-  return [...told];
+  return [...inAll(failed.map((call) => wordsOf(call).difference(usual)))];
 }
 
 /** Whether more is told than that the status was another one: a word that is none for a status, or a level beside it. */
 export function tellsFailure(failed: Logged[], successful: Logged[]): boolean {
-  const words = failureWords(failed, successful);
-  return words.some((word) => !OF_STATUS.has(word));
+  return failureWords(failed, successful).some((word) => !OF_STATUS.has(word));
 }
 
 const STATUS_IN_WORDS =

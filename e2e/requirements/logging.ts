@@ -5,6 +5,7 @@ import { printable } from '../stack/foreign-text.ts';
 import { lab, type Check } from './check.ts';
 import {
   apart,
+  CALL_ECHO,
   failureWords,
   latencyPlaces,
   namesEndpoint,
@@ -18,7 +19,7 @@ import {
 import { word, type Pair } from './pair.ts';
 import { Fault, linesOfSuccess, loggedOf, tracesOf, Unjudged, type Name, type Recorded } from './record.ts';
 
-export const PATHS_OF = { a: ['/echo', '/health'], b: ['/call-echo', '/health'] } as const;
+export const PATHS_OF = { a: ['/echo', '/health'], b: [CALL_ECHO, '/health'] } as const;
 const REQUESTS = 5; // of each kind, so that lines about them can be told from lines that come by themselves
 const MAX_LINES = 200; // for some five requests
 const FAILURES = 3; // a B that answers only its first failure well is found by the next ones
@@ -31,13 +32,13 @@ export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
   pair.record.traces[key] = [];
   const { answerMs, goneMs } = pair.limits;
   const [known] = tracesOf(pair.record, 'slow');
-  const usual = loggedOf(pair.record, 'slow', '/call-echo');
+  const usual = loggedOf(pair.record, 'slow');
   for (let count = 0; count < FAILURES; count++) {
     const msg = count === 1 && known ? known.msg : word();
     const call = async () => ({ ...(await pair.call(msg, key === 'hang' ? answerMs : goneMs)), msg });
     const isEnough = (lines: string[]) =>
-      lines.some((line) => namesEndpoint(line, '/call-echo')) &&
-      tellsFailure([{ path: '/call-echo', msg, status: 503, ms: 0, causedMs: 0, lines }], usual);
+      lines.some((line) => namesEndpoint(line, CALL_ECHO)) &&
+      tellsFailure([{ msg, status: 503, ms: 0, causedMs: 0, lines }], usual);
     if ((await pair.trace(key, 'b', call, isEnough)).isLate) return; // the next ones would be, too
   }
 }
@@ -71,9 +72,7 @@ async function traceSlow(pair: Pair, causedMs: number) {
     if (causedMs > 0) await pair.resume();
     return { ...(await call), msg, causedMs };
   };
-  const trace = await pair.trace('slow', 'b', slowly, (lines) =>
-    lines.some((line) => namesEndpoint(line, '/call-echo')),
-  );
+  const trace = await pair.trace('slow', 'b', slowly, (lines) => lines.some((line) => namesEndpoint(line, CALL_ECHO)));
   if (trace.answer?.status !== 200) (pair.record.traces.late ??= []).push(pair.record.traces.slow!.pop()!);
 }
 
@@ -111,7 +110,7 @@ export function logsTheRequired(name: Name): Check {
     why: 'With two services in one log, these four are what tells a slow service from a broken one, and which of the two.',
     fix: `Write the line once the answer is known, from the actual status and a clock read before and after, ${formOf(name)}.`,
     judge(record) {
-      const places = latencyPlaces(loggedOf(record, 'slow', '/call-echo'));
+      const places = latencyPlaces(loggedOf(record, 'slow'));
       const moving = places.length > 0 ? places : undefined; // where none moves, another check says so
       const other = name === 'a' ? 'b' : 'a';
       const ofPaths = PATHS_OF[name].map((path) => linesFor(tracesOf(record, name + path)[0]?.lines ?? [], path));
@@ -126,7 +125,7 @@ export function logsTheRequired(name: Name): Check {
           const parts = {
             'its service': isNamed(line),
             'the status': tellsStatus(line, answer?.status ?? 200),
-            'the latency': tellsLatency(line, name === 'b' && path === '/call-echo' ? moving : undefined, places),
+            'the latency': tellsLatency(line, name === 'b' && path === CALL_ECHO ? moving : undefined, places),
           };
           return { line, lacking: Object.entries(parts).flatMap(([part, isThere]) => (isThere ? [] : [part])) };
         });
@@ -150,9 +149,9 @@ function adviceFor(lacking: string[], line: string, name: Name): string {
 
 /** Throws when B logs for a call that failed the status of one that succeeded. */
 function expectOwnStatus(record: Recorded) {
-  const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], '/call-echo');
+  const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], CALL_ECHO);
   for (const { sent, answer, lines } of tracesOf(record, 'gone')) {
-    const own = linesFor(lines, '/call-echo');
+    const own = linesFor(lines, CALL_ECHO);
     if (!answer || answer.status === 200 || own.length === 0) continue;
     const isTold = own.some((line) => tellsStatus(line, answer.status));
     const isAlways = usual.length > 0 && usual.every((line) => tellsStatusCode(line, answer.status));
@@ -170,13 +169,13 @@ export const measures = lab({
     const slow = tracesOf(record, 'slow');
     const last = slow.at(-1);
     if (!last) throw new Unjudged('No call succeeded while A was slow.');
-    if (linesFor(last.lines, '/call-echo').length === 0) throw new Unjudged('No line tells any.');
+    if (linesFor(last.lines, CALL_ECHO).length === 0) throw new Unjudged('No line tells any.');
     if ((last.answer?.ms ?? Infinity) < last.causedMs / 2) throw new Unjudged('B did not wait for A.');
-    if (latencyPlaces(loggedOf(record, 'slow', '/call-echo')).length > 0) return;
-    const own = slow.flatMap(({ lines }) => linesFor(lines, '/call-echo'));
+    if (latencyPlaces(loggedOf(record, 'slow')).length > 0) return;
+    const own = slow.flatMap(({ lines }) => linesFor(lines, CALL_ECHO));
     if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells any.');
     const took = slow.map(
-      ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, '/call-echo'))}`,
+      ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, CALL_ECHO))}`,
     );
     throw new Fault(
       `${slow.length} calls, ${slow.filter(({ causedMs }) => causedMs > 0).length} of them while A was frozen for a moment`,
@@ -204,12 +203,12 @@ export const shown = (lines: string[]) =>
 /** What the lines of all calls of a state say that those of calls that succeed, or fail in the other way, do not. */
 export const wordsInAll = (record: Recorded, key: 'hang' | 'gone', other: 'hang' | 'gone') =>
   failureWords(
-    loggedOf(record, key, '/call-echo'),
-    (['slow', other] as const).flatMap((one) => loggedOf(record, one, '/call-echo')),
+    loggedOf(record, key),
+    (['slow', other] as const).flatMap((one) => loggedOf(record, one)),
   );
 
 /** What the lines of each call of a state say that those of no call of the states `beside` say. */
 export const wordsOfFailure = (record: Recorded, key: 'hang' | 'gone', beside: ('slow' | 'hang' | 'gone')[]) => {
-  const usual = beside.flatMap((other) => loggedOf(record, other, '/call-echo'));
-  return loggedOf(record, key, '/call-echo').map((call) => failureWords([call], usual));
+  const usual = beside.flatMap((other) => loggedOf(record, other));
+  return loggedOf(record, key).map((call) => failureWords([call], usual));
 };

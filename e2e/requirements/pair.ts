@@ -195,36 +195,36 @@ export class Pair {
 
   /** Counts the lines of each kind that each service writes in half of the silence. */
   async #kindsHeard(names: Name[]): Promise<Map<string, number>[]> {
-    const marks = await Promise.all(names.map((name) => this.stack[name].mark()));
+    const positions = await Promise.all(names.map((name) => this.stack[name].mark()));
     await sleep(QUIET_MS / 2);
-    const lines = await Promise.all(names.map((name, index) => this.#lines(name, marks[index]!)));
+    const lines = await Promise.all(names.map((name, index) => this.#lines(name, positions[index]!)));
     return lines.map((own) => new Map([...Map.groupBy(own, shape)].map(([kind, { length }]) => [kind, length])));
   }
 
   /**
-   * Resolves to the lines that a service has written since `mark`, without the lines that it also writes without a request:
+   * Resolves to the lines that a service has written since `position`, without the lines that it also writes without a request:
    * as soon as `isEnough`, or after 2 s, or later for a service whose lines come late.
    */
-  async newLines(name: Name, mark: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
+  async newLines(name: Name, position: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
     const start = performance.now();
-    const isThere = async () => isEnough(await this.#spoken(name, mark));
+    const isThere = async () => isEnough(await this.#spoken(name, position));
     const hasCome = await tryFor(this.#patienceMs[name], isThere, 50);
     const ms = performance.now() - start;
     if (hasCome && ms > LATE_MS) this.record.lateMs[name] = Math.max(ms, this.record.lateMs[name] ?? 0);
     if (!hasCome || ms < LATE_MS)
       this.#patienceMs[name] = Math.max(LOG_PATIENCE_MS, 2 * (this.record.lateMs[name] ?? 0));
     await sleep(100); // one that is on its way through the other stream still counts
-    return this.#spoken(name, mark);
+    return this.#spoken(name, position);
   }
 
-  async #spoken(name: Name, mark: string): Promise<string[]> {
-    const lines = await this.#lines(name, mark);
+  async #spoken(name: Name, position: string): Promise<string[]> {
+    const lines = await this.#lines(name, position);
     return lines.filter((line) => (this.#noise[name].get(shape(line)) ?? 0) < 2);
   }
 
   /** Reads the log without colours: Werkzeug puts them in the middle of the words that matter. */
-  async #lines(name: Name, mark: string): Promise<string[]> {
-    return (await this.stack[name].logs(mark)).map(stripVTControlCharacters);
+  async #lines(name: Name, position: string): Promise<string[]> {
+    return (await this.stack[name].logs(position)).map(stripVTControlCharacters);
   }
 
   /** Makes a request, and records its answer with the lines that a service wrote during it and up to 2 s later. */
@@ -235,9 +235,9 @@ export class Pair {
     isEnough: (lines: string[]) => boolean,
   ): Promise<Trace> {
     const other = name === 'a' ? 'b' : 'a';
-    const [mark, ofOther] = [await this.stack[name].mark(), await this.stack[other].mark()];
+    const [position, ofOther] = await Promise.all([this.stack[name].mark(), this.stack[other].mark()]);
     const exchange = await request();
-    const lines = await this.newLines(name, mark, isEnough);
+    const lines = await this.newLines(name, position, isEnough);
     const trace = { causedMs: 0, ...exchange, lines, others: await this.#spoken(other, ofOther) };
     (this.record.traces[key] ??= []).push(trace);
     return trace;

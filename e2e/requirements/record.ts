@@ -131,16 +131,16 @@ export const tracesOfSuccess = ({ traces }: Recorded, name: Name): Trace[] =>
 export const linesOfSuccess = (record: Recorded, name: Name): string[] =>
   tracesOfSuccess(record, name).flatMap(({ lines }) => lines);
 
-/** The calls of a key, as those who judge log lines look at them. */
-export function loggedOf(record: Recorded, key: string, path: string): Logged[] {
+/** The calls of a key, as the judges of log lines look at them. */
+export function loggedOf(record: Recorded, key: string): Logged[] {
   return tracesOf(record, key).map(({ msg, answer, causedMs, lines }) => {
-    return { path, msg, status: answer?.status ?? 0, ms: answer?.ms ?? record.limits.answerMs, causedMs, lines };
+    return { msg, status: answer?.status ?? 0, ms: answer?.ms ?? record.limits.answerMs, causedMs, lines };
   });
 }
 
-/** Whether B's lines about all calls of a key tell that they failed. */
-export const tellsOfFailure = (record: Recorded, key: 'hang' | 'gone') =>
-  tellsFailure(loggedOf(record, key, '/call-echo'), loggedOf(record, 'b/call-echo', '/call-echo'));
+/** Whether B's lines about all calls while A was stopped tell that they failed. */
+export const tellsOfFailure = (record: Recorded) =>
+  tellsFailure(loggedOf(record, 'gone'), loggedOf(record, 'b/call-echo'));
 
 /** Why B waits without end, once a call has shown that: what would fail for the same reason is not reported again. */
 export function waitsOf(record: Recorded): string | undefined {

@@ -81,7 +81,7 @@ const takesOddInput = robust<Record<Name, OddInput>>({
 });
 
 async function sendOddInput(pair: Pair, name: Name, path: string): Promise<OddInput> {
-  const mark = await pair.stack[name].mark();
+  const position = await pair.stack[name].mark();
   const targets = [...ODD_TARGETS.map((query) => path + query), '/no/such/path', '//', '/%2e%2e/etc/passwd'];
   const calls = [];
   for (const target of targets) calls.push(await pair.ask(name, target));
@@ -90,7 +90,7 @@ async function sendOddInput(pair: Pair, name: Name, path: string): Promise<OddIn
   await speak(pair.stack[name].url, 'NONSENSE\r\n\r\n');
   await speak(pair.stack[name].url, `GET ${path} HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`);
   const health = await pair.ask(name, '/health');
-  return { calls, health, lines: await pair.newLines(name, mark, () => true) };
+  return { calls, health, lines: await pair.newLines(name, position, () => true) };
 }
 
 /** Sends bytes that need not be HTTP, and waits a little for an answer or the end. */
@@ -185,7 +185,7 @@ const namesTheConnection = robust({
   judge(record) {
     const traces = tracesOf(record, 'gone');
     if (traces.some(({ answer }) => !answer)) throw new Unjudged('B did not answer while A was stopped.');
-    if (!tellsOfFailure(record, 'gone')) throw new Unjudged('B logged nothing about it.');
+    if (!tellsOfFailure(record)) throw new Unjudged('B logged nothing about it.');
     if (traces.every(isSlow)) return;
     const told = wordsOfFailure(record, 'gone', ['slow']);
     if (wordsOfFailure(record, 'gone', ['slow', 'hang']).some((words) => words.length > 0)) return;
