@@ -1,4 +1,4 @@
-/** What is asked of a pair's log lines, and how they are collected. */
+/** What a pair's log lines must tell, and how they are collected. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration } from '../stack/duration.ts';
 import { printable } from '../stack/foreign-text.ts';
@@ -20,9 +20,9 @@ import { word, type Pair } from './pair.ts';
 import { Fault, linesOfSuccess, loggedOf, tracesOf, Unjudged, type Name, type Recorded } from './record.ts';
 
 export const PATHS_OF = { a: ['/echo', '/health'], b: [CALL_ECHO, '/health'] } as const;
-const REQUESTS = 5; // of each kind, so that lines about them can be told from lines that come by themselves
+const REQUESTS = 5; // of each kind, so that lines about them differ from lines that come without a request
 const MAX_LINES = 200; // for some five requests
-const FAILURES = 3; // a B that answers only its first failure well is found by the next ones
+const FAILURES = 3; // so that a B is found that answers only its first failure well
 /** How long A is made to hang for a call, in milliseconds: the number that moves along is the latency. */
 const CAUSED_MS = [0, 0, 100, 220];
 
@@ -76,7 +76,7 @@ async function traceSlow(pair: Pair, causedMs: number) {
   if (trace.answer?.status !== 200) (pair.record.traces.late ??= []).push(pair.record.traces.slow!.pop()!);
 }
 
-/** The log of /health is worth less: the lab's own starter leaves it out. */
+/** A line for /health gives fewer points, because the lab's own starter code writes none. */
 export function logsEachRequest(name: Name, path: string): Check {
   const service = name.toUpperCase();
   return lab({
@@ -107,17 +107,17 @@ export function logsTheRequired(name: Name): Check {
     name: `${service}'s log lines tell service, endpoint, status and latency`,
     needs: [name],
     isHttp: name === 'a',
-    why: 'With two services in one log, these four are what tells a slow service from a broken one, and which of the two.',
+    why: 'With two services in one log, these four tell which of them is slow or broken.',
     fix: `Write the line once the answer is known, from the actual status and a clock read before and after, ${formOf(name)}.`,
     judge(record) {
       const places = latencyPlaces(loggedOf(record, 'slow'));
-      const moving = places.length > 0 ? places : undefined; // where none moves, another check says so
+      const moving = places.length > 0 ? places : undefined; // if none moves, another check reports it
       const other = name === 'a' ? 'b' : 'a';
       const ofPaths = PATHS_OF[name].map((path) => linesFor(tracesOf(record, name + path)[0]?.lines ?? [], path));
       for (const path of PATHS_OF[name]) {
         const { sent, answer, lines } = tracesOf(record, name + path)[0]!;
         const own = linesFor(lines, path);
-        if (own.length === 0 && path === '/health') continue; // which another check counts
+        if (own.length === 0 && path === '/health') continue; // another check counts this
         if (own.length === 0) throw new Fault(sent, shown(lines), `a log line that tells all four, ${formOf(name)}`);
         const others = tracesOf(record, `${other}/health`)[0]?.lines ?? linesOfSuccess(record, other);
         const isNamed = tellsService(name, own, others, ofPaths);
@@ -144,10 +144,10 @@ function adviceFor(lacking: string[], line: string, name: Name): string {
     return 'Put a field such as service=service-a into each line, with another name in each service; the path of the request does not say who wrote it.';
   if (lacking.includes('the latency') && /\d\.\d|\d ?m?s\b/.test(line))
     return `No number in the line grows with the time that a call takes: read a clock before and after, and write the difference, ${formOf(name)}.`;
-  return `Write a line of the service's own for each request, ${formOf(name)}.`;
+  return `Write the service's own line for each request, ${formOf(name)}.`;
 }
 
-/** Throws when B logs for a call that failed the status of one that succeeded. */
+/** Throws when B logs a success for a call that failed. */
 function expectOwnStatus(record: Recorded) {
   const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], CALL_ECHO);
   for (const { sent, answer, lines } of tracesOf(record, 'gone')) {
@@ -169,11 +169,11 @@ export const measures = lab({
     const slow = tracesOf(record, 'slow');
     const last = slow.at(-1);
     if (!last) throw new Unjudged('No call succeeded while A was slow.');
-    if (linesFor(last.lines, CALL_ECHO).length === 0) throw new Unjudged('No line tells any.');
+    if (linesFor(last.lines, CALL_ECHO).length === 0) throw new Unjudged('No line tells a latency.');
     if ((last.answer?.ms ?? Infinity) < last.causedMs / 2) throw new Unjudged('B did not wait for A.');
     if (latencyPlaces(loggedOf(record, 'slow')).length > 0) return;
     const own = slow.flatMap(({ lines }) => linesFor(lines, CALL_ECHO));
-    if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells any.');
+    if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells a latency.');
     const took = slow.map(
       ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, CALL_ECHO))}`,
     );
@@ -185,7 +185,7 @@ export const measures = lab({
   },
 });
 
-/** What the lines say about each request for `path`; those with one id are about one request. */
+/** The lines about `path`, one for each request: lines with the same id are joined. */
 export const linesFor = (lines: string[], path: string) =>
   apart(
     requestsIn(lines).filter((line) => namesEndpoint(line, path)),
@@ -200,14 +200,14 @@ export const shown = (lines: string[]) =>
         .map((line) => `"${printable(line)}"`)
         .join(' ');
 
-/** What the lines of all calls of a state say that those of calls that succeed, or fail in the other way, do not. */
+/** The words in the lines of all calls of a state that are in no line of a call that succeeds or fails in the other way. */
 export const wordsInAll = (record: Recorded, key: 'hang' | 'gone', other: 'hang' | 'gone') =>
   failureWords(
     loggedOf(record, key),
     (['slow', other] as const).flatMap((one) => loggedOf(record, one)),
   );
 
-/** What the lines of each call of a state say that those of no call of the states `beside` say. */
+/** For each call of a state, the words in its lines that are in no line of the states `beside`. */
 export const wordsOfFailure = (record: Recorded, key: 'hang' | 'gone', beside: ('slow' | 'hang' | 'gone')[]) => {
   const usual = beside.flatMap((other) => loggedOf(record, other));
   return loggedOf(record, key).map((call) => failureWords([call], usual));

@@ -17,7 +17,7 @@ async function callWith(pair: Pair, behaviour: string): Promise<Exchange> {
   return exchange;
 }
 
-/** A check with the stand-in in A's place; `act` is left out for a B that has not found it. */
+/** A check while the stand-in replaces A; `act` is left out if B has not found the stand-in. */
 function standsIn<Seen>(
   check: Omit<Check<Seen>, 'section' | 'needs' | 'isHttp' | 'act' | 'judge'> & {
     act: (pair: Pair) => Promise<Seen>;
@@ -69,7 +69,7 @@ interface Attempts {
 const asksOnce = standsIn<Attempts>({
   name: 'B asks A once for each call',
   why: 'Retries multiply the load on a service exactly when it is in trouble, and the caller retries too.',
-  fix: "Turn the client's retries off and take a failure for an answer.",
+  fix: "Turn the client's retries off and accept a failure as the result.",
   async act(pair) {
     const behaviours = { echo: 'answers', error500: 'answers 500', hangup: 'hangs up', reset: 'breaks the connection' };
     const calls = [];
@@ -92,7 +92,7 @@ const asksOnce = standsIn<Attempts>({
 /**
  * No program sees a refused connection, but the system counts how many it has refused, for all programs together. One call
  * with a single attempt acquits B; calls convict B only if no one else is refused in an equally long time after each of
- * them. A later attempt would find A back. Resolves to the call that convicts B.
+ * them. An attempt that comes later reaches A, which accepts again. Resolves to the call that convicts B.
  */
 async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
   const allowed = await addressesOfA(pair); // one attempt tries each
@@ -138,7 +138,7 @@ async function addressesOfA(pair: Pair): Promise<number> {
   return connections.length > 0 ? pair.standIn!.addresses : 1;
 }
 
-/** A call for each behaviour, until one gets no answer; `waits` is what that shows of B. */
+/** Makes a call for each behaviour until one gets no answer; `waits` is what that shows about B. */
 function notPassedOn(
   name: string,
   why: string,
@@ -172,20 +172,20 @@ function notPassedOn(
 const misbehaviours = [
   notPassedOn(
     "A's error status is not passed on as success",
-    'A failure that arrives as 200 is noticed by no one, least of all by the monitoring.',
+    'No one notices a failure that arrives as 200, and no monitoring does.',
     "Look at the status of A's answer (raise_for_status, resp.StatusCode != 200, response.ok) before its body.",
     { error500: 'answers 500, with a body like an echo', error404: 'answers 404, with a body like an echo' },
   ),
   notPassedOn(
     'A redirect is not passed on as success',
     'A redirect usually means that something else answers instead of A, such as a proxy with a sign-in page.',
-    "Do not follow redirects, take only 200 for success, and look whether the body is A's.",
+    "Do not follow redirects, accept only 200 as success, and check that the body is A's.",
     { redirect: 'redirects to a sign-in page' },
   ),
   notPassedOn(
     'A body that is not JSON is not passed on as success',
-    'A proxy in between answers 200 with a page of its own, and B must not take it for an echo, nor break over it.',
-    "Catch what parsing A's body throws, and answer 503.",
+    'A proxy in between can answer 200 with its own page: B must not take that for an echo, and must not fail with a 500.',
+    "Catch the errors of parsing A's body, and answer 503.",
     {
       plaintext: 'answers 200 with plain text',
       page: 'answers 200 with an HTML page',
@@ -194,13 +194,13 @@ const misbehaviours = [
   ),
   notPassedOn(
     'JSON that is no echo is not passed on as success',
-    'An answer of another shape comes from another version or another service; passed on, it breaks a program further away.',
+    'An answer of another shape comes from another version or another service; if B passes it on, it breaks a program that calls B.',
     "Look for the field that you need in A's JSON (is it there, is it a string?), and answer 503 when it is not.",
     { othershape: 'answers 200 with JSON of another shape', nullbody: 'answers 200 with null' },
   ),
   notPassedOn(
     'An answer that breaks off is a 503',
-    'Connections break in the middle; half an answer is no answer, and no reason for a 500.',
+    'Connections can break in the middle of an answer: that is a failure of A (503), and not a bug of B (500).',
     "Catch the client's errors while reading the body too, not only while connecting.",
     {
       reset: 'resets the connection',
@@ -210,7 +210,7 @@ const misbehaviours = [
   ),
   notPassedOn(
     'An answer that stops half-way is a 503 in time',
-    'A can hang after its first bytes too; a timeout for connecting alone does not help there.',
+    'A can also hang after its first bytes, and then a timeout for connecting alone does not help.',
     'Let the timeout cover reading the headers and the body as well.',
     {
       silence: 'takes the request and is silent',
@@ -222,20 +222,20 @@ const misbehaviours = [
   notPassedOn(
     'A trickling answer is a 503 in time',
     'A timeout that starts again with each byte never ends when A sends one byte at a time, and neither does the call.',
-    'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
+    'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout does not limit the whole call.',
     { trickle: 'answers a byte at a time', trickledbody: 'answers the body a byte at a time' },
     'B has no deadline for the whole call.',
   ),
   notPassedOn(
     'An endless answer is a 503 in time',
-    "A body without an end fills B's memory until B is gone as well.",
+    "A body without an end fills B's memory until B ends as well.",
     'Read at most a few kilobytes of the body, under the deadline of the whole call.',
     { endless: 'never stops answering' },
     'B reads without end.',
   ),
 ];
 
-/** What only the inside knows: stacks, exception texts of the common clients, addresses. */
+/** What no caller should see: stacks, exception texts of the common clients, addresses. */
 const LEAKS: Record<string, RegExp> = {
   'a stack':
     /Traceback \(most recent|File "[^"]+", line \d+|\bat .{1,200}:\d+:\d+\)?|goroutine \d+ \[|\.(?:java|kt|go|py|js|ts):\d+/,
@@ -247,8 +247,8 @@ const LEAKS: Record<string, RegExp> = {
 
 const keepsItToItself = standsIn<undefined>({
   name: 'No exception text, stack or internal address is in an answer',
-  why: 'It tells strangers how the inside is built, and callers begin to depend on the wording of a library.',
-  fix: 'Answer with a sentence of your own, and leave the exception to the log.',
+  why: 'It shows strangers how the service is built, and callers begin to depend on the wording of a library.',
+  fix: 'Answer with your own sentence, and write the exception into the log only.',
   act: async () => undefined,
   judge({ failures }) {
     if (failures.length === 0) throw new Unjudged('B never answered with a failure.');

@@ -21,7 +21,7 @@ import {
 } from './record.ts';
 
 const LOG_PATIENCE_MS = 2000;
-const FIRST_LOG_PATIENCE_MS = 6000; // what some frameworks keep back their lines for
+const FIRST_LOG_PATIENCE_MS = 6000; // some frameworks hold their lines back so long
 const LATE_MS = 1000;
 const MAX_BODY_CHARS = 10_000;
 const QUIET_MS = 1000;
@@ -33,7 +33,7 @@ interface Requests {
   resets?: number;
 }
 
-/** A stack under examination: acts on it, and records what was sent, received and logged. */
+/** A stack that is examined: acts on it, and records what was sent, received and logged. */
 export class Pair {
   readonly stack: Stack;
   readonly limits: Limits;
@@ -42,11 +42,11 @@ export class Pair {
   readonly problems: { a?: string; b?: string } = {};
   /** A is stopped, paused or replaced, on purpose. */
   isAAway = false;
-  /** Which life B was in before A failed. */
+  /** B's life before A failed. */
   lifeBefore = '';
   /** The stand-in that replaces A, if there is one. */
   standIn: StandIn | undefined;
-  /** Why B waits without end, once a call has shown that: further calls would each take all of their time. */
+  /** Why B waits without end, once a call has shown that it does: each further call would last until its time limit. */
   waits: string | undefined;
   /** When each service was stopped, in milliseconds since 1970. */
   readonly stoppedAt: { a?: number; b?: number } = {};
@@ -77,13 +77,13 @@ export class Pair {
     return this.record.isGrpc;
   }
 
-  /** Starts a service; why it does not start is kept in `problems`. */
+  /** Starts a service; the reason why it does not start is kept in `problems`. */
   async start(name: Name) {
     delete this.problems[name];
     const service = this.stack[name];
     const problem = await problemOf(service.start());
     if (name === 'a' && (problem || !(await this.ask('a', '/health', 1000)).answer)) {
-      this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
+      this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has no URL
     }
     const isGrpcB = name === 'b' && problem && service.url !== '' && (await speaksHttp2(service.url));
     if (isGrpcB) this.problems.b = 'B speaks HTTP/2 alone, as gRPC does: it must answer over HTTP/1.1.';
@@ -151,7 +151,7 @@ export class Pair {
     this.#enter('a', 'running');
   }
 
-  /** Starts A again, which was stopped. Rejects when it does not start. */
+  /** Starts A again after it was stopped. Rejects when it does not start. */
   async startA() {
     this.#enter('a', 'starting');
     await this.stack.a.start();
@@ -180,8 +180,8 @@ export class Pair {
   }
 
   /**
-   * Learns which lines the services write without a request. Only lines that come again and again count, as a line about an
-   * earlier request may come late.
+   * Learns which lines the services write without a request. Only lines that come more than once count, because a line about
+   * an earlier request may come late.
    */
   async listenToSilence() {
     const names = (['a', 'b'] as const).filter((name) => !this.problems[name]);
@@ -213,7 +213,7 @@ export class Pair {
     if (hasCome && ms > LATE_MS) this.record.lateMs[name] = Math.max(ms, this.record.lateMs[name] ?? 0);
     if (!hasCome || ms < LATE_MS)
       this.#patienceMs[name] = Math.max(LOG_PATIENCE_MS, 2 * (this.record.lateMs[name] ?? 0));
-    await sleep(100); // one that is on its way through the other stream still counts
+    await sleep(100); // a line that is still on its way through the other stream counts, too
     return this.#spoken(name, position);
   }
 
@@ -254,7 +254,7 @@ export class Pair {
     await this.start(name);
   }
 
-  /** Brings both services back, whatever a check has left behind; one that does not come back gets its line in `problems`. */
+  /** Makes both services answer again after any check; if one does not, `problems` says why. */
   async restore() {
     this.isAAway = false;
     if (this.problems.a || this.problems.b) return;

@@ -13,7 +13,7 @@ const parse = (output: string): Record<string, any>[] =>
     .filter(Boolean)
     .map((line) => JSON.parse(line));
 
-/** Starts processes of a service for the tests of one `describe`; those that still run at its end are killed. */
+/** Starts processes of a service for the tests of one `describe`, and kills what still runs at its end. */
 export function processesOf(name: string) {
   const alive = new Set<ReturnType<typeof spawnService>>();
   after(() => {
@@ -25,7 +25,7 @@ export function processesOf(name: string) {
     const exited = once(child, 'exit');
     alive.add(child);
     child.once('exit', () => alive.delete(child));
-    /** Reads its output, which no one reads before this is called. Resolves, once it has ended, to how it ended and its log. */
+    /** Begins to read its output, and resolves to how it ended and to its log once it has ended. */
     async function ended() {
       const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout!), text(child.stderr!), exited]);
       return { code, signal, stderr, lines: parse(stdout) };

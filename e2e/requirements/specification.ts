@@ -25,7 +25,7 @@ const LATE_MS = 800;
 const IN_TIME_MS = DEADLINE_MS + LATE_MS;
 const LIMITS = { answerMs: IN_TIME_MS, goneMs: IN_TIME_MS, healthMs: LATE_MS, recoveryMs: 3000 };
 
-/** The tests of what must hold wherever the two services run in `running`. At the end, both run again. */
+/** The tests of what must hold wherever the two services run; `running` gives the pair. */
 export function specification(running: () => Stack) {
   let stack: Stack;
   let pair: Pair;
