@@ -1,7 +1,7 @@
 import type { Pair } from './pair.ts';
 import type { Name, Recorded } from './record.ts';
 
-/** One requirement, and what a person is told who does not meet it. */
+/** One requirement, and the advice for a person who does not meet it. */
 export interface Check<Seen = any> {
   name: string;
   section: 'lab' | 'robustness';
@@ -16,7 +16,7 @@ export interface Check<Seen = any> {
   fix: string;
   /** The statuses with which B may say that A failed, if the check is about statuses. */
   statuses?: number[];
-  /** Acts, and resolves to what it saw, as JSON. Absent if the situation's own record is enough. */
+  /** Acts on the pair, and resolves to what it saw, as JSON. It is absent where the situation's own record is enough. */
   act?(pair: Pair): Promise<Seen>;
   /**
    * Judges the record; a pure function. `statuses` are the check's, or an instructor's. Returns a note if there is something
@@ -28,7 +28,7 @@ export interface Check<Seen = any> {
 /** A state of the world, and what must hold in it. */
 export interface Situation {
   name: string;
-  /** Which services must run for it to be entered. */
+  /** The services that must run before it can be entered. */
   needs: Name[];
   enter(pair: Pair): Promise<void>;
   checks: Check[];

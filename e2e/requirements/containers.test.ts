@@ -3,8 +3,10 @@ import { startContainers } from '../stack/docker/containers.ts';
 import type { ContainerService } from '../stack/docker/container-service.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 import { until } from '../stack/until.ts';
+import { specification } from './specification.ts';
 
-describeWithDocker('The walls of each container', () => {
+describeWithDocker('Two services in two containers', function () {
+  this.timeout(60_000);
   let stack: Awaited<ReturnType<typeof startContainers>>;
 
   before(async function () {
@@ -12,14 +14,13 @@ describeWithDocker('The walls of each container', () => {
     stack = await startContainers();
   });
 
-  after(async function () {
-    this.timeout(60_000);
-    await stack?.down();
-  });
+  after(() => stack?.down());
+
+  specification(() => stack);
 
   const services: Record<string, () => ContainerService> = { 'service-a': () => stack.a, 'service-b': () => stack.b };
   for (const [name, service] of Object.entries(services)) {
-    describe(name, () => {
+    describe(`the walls around ${name}`, () => {
       const status = async (field: string) => {
         const line = await service().exec('grep', `^${field}:`, '/proc/1/status');
         return line.split(':')[1]!.trim();
@@ -65,8 +66,7 @@ describeWithDocker('The walls of each container', () => {
         expect(service().url).to.match(/^http:\/\/127\.0\.0\.1:\d+$/);
       });
 
-      it('ends at once when told to stop while it is still starting', async function () {
-        this.timeout(60_000);
+      it('ends at once when told to stop while it is still starting', async () => {
         await service().kill();
         for (let time = 0; time < 3; time++) {
           await service().launch();

@@ -1,44 +1,38 @@
 import { printable } from '../stack/foreign-text.ts';
 import type { Check, Situation } from './check.ts';
-import type { Pair } from './pair.ts';
+import { problemOf, type Pair } from './pair.ts';
 import type { Entry } from './record.ts';
 import { situations } from './situations.ts';
 
-const reasonFor = (step: Promise<unknown>): Promise<string | undefined> =>
-  step.then(
-    () => undefined,
-    ({ message }: Error) => message,
-  );
-
 /**
- * Acts on a pair that was started, through all situations, and keeps in its record what was seen; nothing is judged. Never
- * rejects over what the services do; leaves the stack to be taken down.
+ * Acts on a pair that was started, through all situations, and keeps in its record what was seen; nothing is judged. It
+ * never rejects because of what the services do. Its caller takes the stack down.
  */
 export async function examine(pair: Pair, onProgress: (done: number, of: number, what: string) => void) {
   const of = situations.flatMap(({ checks }) => checks).length;
   let done = 0;
   for (const situation of situations) {
     const progress = (what: string) => onProgress(done, of, `${situation.name}: ${what}`);
-    progress('getting there');
+    progress('preparing');
     const canEnter = situation.needs.every((name) => !pair.problems[name]);
-    const obstacle = canEnter ? await reasonFor(situation.enter(pair)) : 'Both services must run.';
+    const obstacle = canEnter ? await problemOf(situation.enter(pair)) : 'Both services must run.';
     for (const check of situation.checks) {
       progress(check.name);
       pair.record.entries.push(await actOn(check, pair, situation, obstacle));
       done++;
-      // What one probe broke is not the next one's to report.
+      // A check must not fail because of what an earlier one broke.
       if (check.act && check.section === 'robustness') {
         await pair.revive('a');
         await pair.revive('b');
       }
     }
-    progress('putting all back');
-    if (canEnter) await reasonFor(situation.leave(pair));
+    progress('restoring the pair');
+    if (canEnter) await problemOf(situation.leave(pair));
   }
   pair.record.isTogether = Boolean(pair.stack.b.partOf);
 }
 
-/** Does what a check needs done, if it can be. */
+/** Acts for one check if the services that it needs are running, and resolves to what was seen. */
 export async function actOn(check: Check, pair: Pair, { name }: Situation, obstacle?: string): Promise<Entry> {
   const entry: Entry = { situation: name, check: check.name, at: Date.now() };
   if (check.isHttp && pair.isGrpc) return entry;

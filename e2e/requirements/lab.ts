@@ -1,20 +1,14 @@
 /** The lab's requirements, by the state of the world in which each is checked. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import { lab, type Check } from './check.ts';
-import { expectFailure, logsEachRequest, logsTheRequired, measures, PATHS_OF, shown } from './logging.ts';
+import { expectFailure, expectOk, expectText } from './expect.ts';
+import { logsEachRequest, logsTheRequired, measures, PATHS_OF, shown } from './logging.ts';
 import { word, type Pair } from './pair.ts';
 import { Fault, tells, tellsOfFailure, tracesOf, type Exchange, type Name, type Recorded } from './record.ts';
 
 /** A call whose message no service can guess. */
 type Asked = Exchange & { msg: string };
-
-const echoOf = (msg: string) => `200 and an answer that holds A's echo of "${msg}"`;
-
-function expectEcho({ sent, answer, received, msg }: Asked, where = '') {
-  if (answer?.status !== 200 || !tells(answer, msg)) throw new Fault(`${sent}${where}`, received, echoOf(msg));
-}
 
 async function callB(pair: Pair): Promise<Asked> {
   const msg = word();
@@ -26,12 +20,10 @@ function answersForHealth(name: Name): Check {
     name: `${name.toUpperCase()} answers /health with 200`,
     needs: [name],
     isHttp: name === 'a',
-    why: 'Whatever watches over a service, from Compose to a load balancer, asks this and believes the status code.',
-    fix: 'Add a GET route /health that answers 200 by itself, without asking anybody else.',
+    why: 'Every tool that watches a service, from Compose to a load balancer, asks for /health and trusts the status code.',
+    fix: 'Add a GET route /health that answers 200 by itself, without a call to another service.',
     act: (pair) => pair.ask(name, '/health'),
-    judge(_record, { sent, answer, received }) {
-      if (answer?.status !== 200) throw new Fault(sent, received, '200');
-    },
+    judge: (_record, exchange) => expectOk(exchange),
   });
 }
 
@@ -41,25 +33,22 @@ export const echoes = lab<Asked>({
   name: 'A answers /echo with the message',
   needs: ['a'],
   isHttp: true,
-  why: 'This is the answer that B is built on.',
+  why: 'B makes its own answer from this one.',
   fix: 'Answer 200 with JSON such as {"echo": msg}, made by a JSON library and not by pasting strings.',
   async act(pair) {
     const msg = word();
     return { ...(await pair.ask('a', `/echo?msg=${msg}`)), msg };
   },
-  judge(_record, { sent, answer, received, msg }) {
-    if (answer?.status !== 200 || !tells(answer, msg))
-      throw new Fault(sent, received, `200 and an answer that holds "${msg}"`);
-  },
+  judge: (_record, asked) => expectText(asked, asked.msg),
 });
 
 const callsThrough = lab<Asked>({
   name: "B answers /call-echo with A's answer in it",
   needs: ['a', 'b'],
-  why: 'It is what B is for: one service that gets its answer from another, over the network.',
-  fix: "Call A's /echo with the message and put A's JSON into B's own; look at where B believes A to be.",
+  why: 'This is the purpose of B: it gets its answer from another service, over the network.',
+  fix: "Call A's /echo with the message and put A's JSON into B's own; check the address that B has for A.",
   act: callB,
-  judge: (_record, asked) => expectEcho(asked),
+  judge: (_record, asked) => expectText(asked, asked.msg),
 });
 
 /** What B answered once A was back, and whether it was the same B as before. */
@@ -85,27 +74,23 @@ function recovers(name: string, since: string, act: (pair: Pair) => Promise<unkn
   return lab<Recovery>({
     name,
     needs: ['a', 'b'],
-    why: 'A failure that needs a person to restart the others is not an independent one.',
-    fix: 'Keep nothing about a failed call: make a new one for each request, and never end the process over one.',
+    why: 'If a person must restart B after a failure of A, the two services do not fail independently.',
+    fix: 'Keep nothing of a failed call: make a new call for each request, and let no failure end the process.',
     async act(pair) {
       await act(pair);
       return waitForRecovery(pair);
     },
     judge({ limits }, { last, isInTime, isSameLife }) {
-      if (!isInTime)
-        throw new Fault(
-          `${last.sent}, ${since}`,
-          last.received,
-          `${echoOf(last.msg)}, within ${limits.recoveryMs / 1000} s`,
-        );
+      const expected = `200 and an answer that holds "${last.msg}", within ${limits.recoveryMs / 1000} s`;
+      if (!isInTime) throw new Fault(`${last.sent}, ${since}`, last.received, expected);
       expectSameLife(isSameLife, since);
     },
   });
 }
 
-/** Throws when B has begun another life since A failed: whatever it answers now, it is not the B that was asked before. */
+/** Throws when B was restarted since A failed: then it is not the B that was asked before. */
 function expectSameLife(isSame: boolean, since: string) {
-  if (!isSame) throw new Fault(since, 'B was restarted', 'B to go on as it was');
+  if (!isSame) throw new Fault(since, 'B was restarted', 'the same B, without a restart');
 }
 
 /** Throws unless each call was answered with one of the `statuses` within `withinMs`. */
@@ -116,7 +101,7 @@ function expectFailures(record: Recorded, key: 'hang' | 'gone', when: string, wi
 const timesOut = lab({
   name: 'B answers 503 while A hangs',
   needs: ['a', 'b'],
-  why: "Without a timeout B waits as long as A does, and so does B's caller: one hanging service has become two.",
+  why: "Without a timeout, B waits as long as A hangs, and so does B's caller: one hanging service becomes two.",
   fix: 'Give the call to A a timeout of a second or two, catch it, and answer 503.',
   statuses: [503],
   judge: (record, _seen, statuses) =>
@@ -127,10 +112,10 @@ const recoversFromHang = recovers('B answers 200 again once A is resumed', 'A no
   pair.resume(),
 );
 
-/** A service that something restarts is found only after a while. */
+/** How long it may take until a service answers that something restarts. */
 const LATER_MS = 4000;
 
-/** What answered although the service was stopped. */
+/** What was answered for A after it was stopped. */
 interface AfterStop {
   atOnce: Exchange;
   later?: Exchange;
@@ -159,7 +144,7 @@ function expectEnded(survivor: string | undefined, service: string) {
   throw new Fault(
     `SIGTERM to service ${service}`,
     `after ${service} was stopped, something of it ${survivor}`,
-    'nothing to answer',
+    'no answer',
   );
 }
 
@@ -180,11 +165,11 @@ const logsTheError = lab({
   fix: 'Log a line with level error, or an error field, where the failed call is caught.',
   judge(record) {
     const { sent, lines } = tracesOf(record, 'gone').at(-1)!;
-    if (tellsOfFailure(record, 'gone')) return;
+    if (tellsOfFailure(record)) return;
     throw new Fault(
       `${sent}, while A is stopped`,
       shown(lines),
-      'a log line that tells of the error, in more than the status of the answer',
+      'a log line that tells the error, and not only the status',
     );
   },
 });
@@ -192,11 +177,11 @@ const logsTheError = lab({
 export const staysHealthy = lab<{ health: Exchange; isSameLife: boolean }>({
   name: "B's /health is still 200 while A is stopped",
   needs: ['a', 'b'],
-  why: 'Health is about B alone: were it not, whatever restarts unhealthy services would restart B for a failure of A.',
+  why: '/health is about B alone: otherwise a tool that restarts unhealthy services would restart B when A fails.',
   fix: "Do not ask A in B's /health, and do not let a failed call end or block B.",
   act: async (pair) => ({ health: await pair.ask('b', '/health'), isSameLife: await isSameLife(pair) }),
-  judge(_record, { health: { sent, answer, received }, isSameLife }) {
-    if (answer?.status !== 200) throw new Fault(`${sent}, while A is stopped`, received, '200');
+  judge(_record, { health, isSameLife }) {
+    expectOk(health, ', while A is stopped');
     expectSameLife(isSameLife, 'A stopped, and calls to B');
   },
 });
@@ -215,15 +200,15 @@ const isIndependent = lab<Exchange>({
   needs: ['a', 'b'],
   isHttp: true,
   why: 'Two services are two processes: one can be stopped, replaced or broken without the other.',
-  fix: 'Start each with a command or container of its own, in the foreground, on a port of its own.',
+  fix: 'Start each with its own command or container, in the foreground, on its own port.',
   act: (pair) => pair.ask('a', `/echo?msg=${word()}`),
-  judge({ ends }, { sent, answer, received }) {
+  judge({ ends }, exchange) {
     expectEnded(ends.b?.survivor, 'B');
-    if (answer?.status !== 200) throw new Fault(`${sent}, while B is stopped`, received, '200');
+    expectOk(exchange, ', while B is stopped');
   },
 });
 
-/** Two calls with the stand-in in A's place: one that it echoes, and one that it answers with another text. */
+/** Two calls while the stand-in replaces A: it echoes one, and answers the other with another text. */
 interface WithStandIn {
   echoed: Asked;
   targets: string[];
@@ -234,15 +219,15 @@ interface WithStandIn {
 const asksA = lab<WithStandIn | undefined>({
   name: 'B asks A for each answer, and passes on what A says',
   needs: ['a', 'b'],
-  why: 'A B that answers by itself is one service with two ports: nothing is distributed, and nothing can fail.',
+  why: 'If B answers without A, the two are not a distributed system: B never depends on another service.',
   fix: "Call A's /echo with the message in B's /call-echo, and answer with what A answered.",
   async act(pair) {
-    if (!pair.standIn) return;
-    await get(`${pair.standIn.url}/asked`);
+    if (!pair.record.hasFoundStandIn) return;
+    await pair.requestsToStandIn();
     const echoed = await callB(pair);
-    const targets: string[] = (await get(`${pair.standIn.url}/asked`)).json.targets;
+    const { targets } = await pair.requestsToStandIn();
     const [given, msg] = [word(), word()];
-    await get(`${pair.standIn.url}/play?as=${given}&msg=${msg}`);
+    await pair.tellStandIn(`play?as=${given}&msg=${msg}`);
     return { echoed, targets, changed: { ...(await pair.call(msg)), msg }, given };
   },
   judge({ isGrpc }, seen) {
@@ -255,9 +240,9 @@ const asksA = lab<WithStandIn | undefined>({
       const received = `${echoed.received}, and no request to A with "${echoed.msg}"`;
       throw new Fault(echoed.sent, received, 'a request to A with the message');
     }
-    // What the stand-in says over gRPC may be nothing in the words of A's own messages; it has no text that B was asked for.
-    if (!isGrpc) expectEcho(echoed);
-    // A B that compares the echo with its own message may refuse another echo; no B may make one up.
+    // Over gRPC, the stand-in cannot write A's own messages, so its answer need not hold the text that B was asked for.
+    if (!isGrpc) expectText(echoed, echoed.msg);
+    // B may refuse an echo that differs from its message, but it must not invent one.
     const answer = changed.answer?.status === 200 ? changed.answer : undefined;
     if (answer && !tells(answer, given) && (!isGrpc || tells(answer, changed.msg))) {
       throw new Fault(

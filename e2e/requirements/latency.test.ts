@@ -40,7 +40,7 @@ describe(`A latency in ${TIMES} series of calls, two of them made slow (seed ${S
       const time = new Date(1.79e12 + index * 1000 + from(0, 900)).toISOString();
       const id = Math.floor(from(2 ** 28, 2 ** 32)).toString(16);
       const line = `${time} INFO service=B endpoint=/call-echo status=200 ${write(own)} id=${id}`;
-      return { path: '/call-echo', msg: 'hello', status: 200, ms: own + from(0.3, 9), causedMs, lines: [line] };
+      return { msg: 'hello', status: 200, ms: own + from(0.3, 9), causedMs, lines: [line] };
     });
   }
   const foundIn = (write: (ms: number) => string) =>

@@ -139,7 +139,7 @@ const FAILURES: [what: string, success: string, failure: string, tells: boolean]
 ];
 
 const call = (causedMs: number, lines: string[], more: Partial<Logged> = {}): Logged => {
-  return { path: '/call-echo', msg: 'bcdfg', status: 200, ms: causedMs + 8, causedMs, lines, ...more };
+  return { msg: 'bcdfg', status: 200, ms: causedMs + 8, causedMs, lines, ...more };
 };
 const timed = (format: (ms: number) => string) =>
   [4, 152, 351].map((ms) => call(ms < 100 ? 0 : ms - 5, [format(ms + 0.4)]));

@@ -3,9 +3,11 @@
  * words decides, so any format will do; names and units only break ties where the cause cannot be varied.
  */
 
-/** One request that was made, and the lines that its service wrote about it. */
+/** B's endpoint: the calls that are made slow or fail. */
+export const CALL_ECHO = '/call-echo';
+
+/** One call of B that was made, and the lines that B wrote about it. */
 export interface Logged {
-  path: string;
   /** The message of the request, which the lines may contain. */
   msg?: string;
   status: number;
@@ -15,13 +17,13 @@ export interface Logged {
   lines: string[];
 }
 
-/** Where a number stands: the text in front of it and its unit; in one place of a format, both stay the same. */
+/** A number with its place: the text in front of it and its unit, which stay the same from line to line. */
 interface Figure {
   before: string;
   unit: string;
   /** It is a fraction between blanks or commas. */
   isAlone: boolean;
-  /** What it says in milliseconds: several values where no unit says which. */
+  /** Its value in milliseconds; one value for each unit if the line names none. */
   ms: number[];
 }
 
@@ -33,7 +35,7 @@ const UNITS: [RegExp, number][] = [
 ];
 const UNIT = String.raw`(?:ns|nanos\w*|us|µs|μs|micros\w*|ms|msecs?|millis\w*|s|secs?|seconds?)\b`;
 const FIGURE = new RegExp(
-  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?:(?<pm>\d+)M)?(?<ps>[\d.]+)S\b|(?<min>\d+)m(?<mins>\d+(?:\.\d+)?)s\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
+  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?<iso>[\d.]+)S\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
   'gi',
 );
 const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
@@ -41,25 +43,25 @@ const DATES =
   /\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\dZ+:.,-]*|\[?\d{1,2}\/\w{3}\/\d{4}[ :]\d\d:\d\d:\d\d[^\]]*\]?|(?<!(?:elapsed|took|latency|duration|time)\W{1,3})\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b/gi;
 const LEVEL = /\b(?:trace|debug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const VARYING = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+(?:[.,:]\d+)*/gi;
-/** What an id may be made of, in which letters stand that are no words. */
+/** Ids, whose letters are no words. */
 const HEX = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d])/giu;
-/** Ids in which there are letters, and so no number with an exponent: it has a point or a sign. */
+/** Ids with letters in them. A number with an exponent has a point or a sign, and is none. */
 const IDS =
   /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d.])(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d]|[-+]\d)/giu;
 const CONTEXT_CHARS = 24;
-const MAX_CHARS = 2000; // of a line, and
-const MAX_PLACES = 100; // in it: a flood is no log of a request
+const MAX_CHARS = 2000; // of a line
+const MAX_PLACES = 100; // in a line: a flood is no log of a request
 const QUERY = /\?[^\s"',;|)\]}]*/g;
 const DECIMAL_COMMA = /(?<=[\s=:])(\d+),(\d+)(?=\s|$|[a-zµμ])/gi;
 /** A word, with what separates it from the value behind it. */
 const KEY = /[\p{L}_][\p{L}\d_.-]*[^\p{L}\d]{0,6}$/u;
-const NOISE_MS = 25; // between what a service and its caller measure
+const NOISE_MS = 25; // the difference between what a service and its caller measure
 const LEAST_SHARE = 0.5; // of the time that was caused: a service that waits for a processor reads its clock late
 
 /** The first 2,000 characters of a line without the text that was sent. */
 const without = (line: string, msg: string) => (msg ? line.replaceAll(msg, ' ') : line).slice(0, MAX_CHARS);
 
-/** A line without what is another one each time: its date, ids, queries, the text that was sent, and how many blanks there are. */
+/** A line without what changes each time: its date, ids, queries, the text that was sent, and the number of its blanks. */
 const constant = (line: string, msg = '') =>
   without(line.replace(QUERY, '?'), msg)
     .replace(DATES, ' ')
@@ -67,7 +69,7 @@ const constant = (line: string, msg = '') =>
     .replace(DECIMAL_COMMA, '$1.$2')
     .replace(/\s+/g, ' ');
 
-/** What stands before a value and stays the same: the word in front of it, or the last characters where there is none. */
+/** The text before a value that stays the same: the word in front of it, or the last characters if there is no word. */
 function placeOf(line: string, index: number): string {
   const before = line
     .slice(Math.max(0, index - 4 * CONTEXT_CHARS), index)
@@ -77,20 +79,15 @@ function placeOf(line: string, index: number): string {
   return KEY.exec(before)?.[0] ?? before;
 }
 
-/** The numbers of a line but those of its date, each with its place; 100 at most. */
+/** The numbers of a line, except those of its date, each with its place; 100 at most. */
 function figuresIn(written: string, msg?: string): Figure[] {
   const line = constant(written, msg);
   const found = line.matchAll(FIGURE).take(MAX_PLACES);
   return [...found].map(({ 0: text, index, groups }) => {
-    const { h, m, s, pm = 0, ps, min, mins, value, unit = '' } = groups!;
+    const { h, m, s, iso, value, unit = '' } = groups!;
     const before = placeOf(line, index);
-    const clock = s
-      ? (Number(h) * 60 + Number(m)) * 60 + Number(s)
-      : mins
-        ? Number(min) * 60 + Number(mins)
-        : undefined;
-    const seconds = clock ?? (ps ? Number(pm) * 60 + Number(ps) : undefined);
-    if (seconds !== undefined) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
+    const seconds = s ? (Number(h) * 60 + Number(m)) * 60 + Number(s) : iso && Number(iso);
+    if (seconds) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
     const around = line.slice(Math.max(0, index - 1), index + text.length + 1);
     const isAlone = /^[\s,|]?\d+\.\d+[\s,|]?$/.test(around);
     const factors = UNITS.filter(([name]) => !unit || name.test(unit)).map(([, factor]) => factor);
@@ -110,8 +107,8 @@ export function latencyPlaces(calls: Logged[]): string[] {
   /** Whether all numbers in a place fit: many of them would fit anything. */
   const tells = ({ call, places }: ReturnType<typeof placesOf>, { before, unit }: Figure, index: number) =>
     places.get(before)?.every((other) => {
-      // A unit of its own, as Go's durations have, may be another one; without any, the unit must be the same in all.
-      const told = unit && other.unit ? other.ms : unit === other.unit ? [other.ms[index]!] : [];
+      // Go's durations have another unit from line to line; where no line has a unit, it is the same in all.
+      const told = unit || other.unit ? other.ms : [other.ms[index]!];
       return told.some((ms) => fits(ms, call));
     });
   const moving = [...slowest.places].filter(([, [figure]]) =>
@@ -120,12 +117,12 @@ export function latencyPlaces(calls: Logged[]): string[] {
   return moving.map(([before]) => before);
 }
 
-/** The numbers that were written about a call, by their places: those of the lines that name its path, where any has the place. */
+/** The numbers in the lines about a call, by their places. For each place, the lines that name the endpoint come first. */
 function placesOf(call: Logged) {
   const [own, others] = [true, false].map((isOwn) =>
     Map.groupBy(
       call.lines
-        .filter((line) => namesEndpoint(line, call.path) === isOwn)
+        .filter((line) => namesEndpoint(line, CALL_ECHO) === isOwn)
         .flatMap((line) => figuresIn(line, call.msg)),
       ({ before }) => before,
     ),
@@ -137,7 +134,6 @@ function placesOf(call: Logged) {
 function wordsIn(line: string, msg = ''): Set<string> {
   const told = without(line, msg)
     .replace(HEX, ' ')
-    .replace(/\\[nrt]/g, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2');
   const words = told.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
   return new Set(words.filter((word) => !/\d.*\d/.test(word)));
@@ -145,7 +141,7 @@ function wordsIn(line: string, msg = ''): Set<string> {
 
 const union = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.union(set), new Set<T>());
 const inAll = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.intersection(set));
-/** Small numbers in fields, such as a level's: those for times and for the status are none. */
+/** The small numbers in fields, such as a level's, except times and the status. */
 function levelsIn(line: string, status: number): Set<string> {
   const fields = [...line.matchAll(/([a-z_]\w*)["']?\s?[=:]\s?["']?(\d{1,3})(?![\w.:-])/gi)];
   const others = fields.filter(([, name, value]) => Number(value) !== status && !NAME_OF_TIME.test(`${name}=`));
@@ -155,33 +151,31 @@ function levelsIn(line: string, status: number): Set<string> {
 const wordsOf = ({ lines, msg, status }: Logged) =>
   union(lines.flatMap((line) => [wordsIn(line, msg), levelsIn(line, status)]));
 
-/** What HTTP calls its statuses, and a word for one, say no more than the number does. */
+/** HTTP's names for its statuses tell no more than the number does. */
 const OF_STATUS = wordsIn('ok service unavailable');
 
-/** What the lines of each failed call say that none of a successful one says, beyond its status; in small letters. */
+/** The words in the lines of each failed call, in small letters, that are in no line of a successful one. */
 export function failureWords(failed: Logged[], successful: Logged[]): string[] {
   if (failed.length === 0) return [];
   const usual = union(successful.map(wordsOf));
-  const told = inAll(failed.map((call) => wordsOf(call).difference(usual)));
-  return [...told];
+  return [...inAll(failed.map((call) => wordsOf(call).difference(usual)))];
 }
 
-/** Whether more is told than that the status was another one: a word that is none for a status, or a level beside it. */
+/** Whether the lines tell more than another status: a word that does not stand for a status, or another level. */
 export function tellsFailure(failed: Logged[], successful: Logged[]): boolean {
-  const words = failureWords(failed, successful);
-  return words.some((word) => !OF_STATUS.has(word));
+  return failureWords(failed, successful).some((word) => !OF_STATUS.has(word));
 }
 
 const STATUS_IN_WORDS =
   /(?:status|outcome|result)\W{1,4}(?:ok|success|up|healthy|err|fail|unavail|down|degraded|timeout)/i;
 
-/** Whether a line has the status: HTTP's number, or a word in a field of that name. */
+/** Whether a line tells the status: HTTP's number, or a word in a field for it. */
 export const tellsStatus = (line: string, status: number) =>
   tellsStatusCode(line, status) || STATUS_IN_WORDS.test(line);
 
 const NO_STATUS = /\d[.:/-]$|(?:port|bytes|size|length|\bid|pid|msg|message)\W{1,4}$/i;
 
-/** A number with a unit, or in a field for something else, is no status, even the same number. */
+/** Whether a line tells the status by its number. A number with a unit, or in a field for something else, is no status. */
 export function tellsStatusCode(line: string, status: number): boolean {
   const plain = line.replace(DATES, ' ').replace(WITH_UNIT, ' ');
   return [...plain.matchAll(new RegExp(String.raw`(?<!\d)${status}(?!\d|[.:/-]\d)`, 'g'))].some(({ index }) => {
@@ -192,11 +186,11 @@ export function tellsStatusCode(line: string, status: number): boolean {
 
 const NAME_OF_TIME =
   /(?:latency|duration|elapsed|took|time|dur|lat|rtt|\bt)(?:[_ ]?\(?(?:ms|us|ns|s|milli\w*|micro\w*|nano\w*|seconds?)\)?)?\W{1,4}$/i;
-const MOMENT_MS = 1e9; // so large a number tells when, and not how long
+const MOMENT_MS = 1e9; // a number this large is a point in time, not a duration
 
 /**
- * Whether a line tells the latency: by a number in one of the places that move with it, where they are known for this kind of
- * line; else also by one with a unit, behind a name of time, or by a fraction that stands alone.
+ * Whether a line tells the latency. `moving` are the places that move with it, if they are known for this kind of line: then
+ * only a number there counts. Otherwise one with a unit, behind a name of time, or a fraction that stands alone counts, too.
  */
 export function tellsLatency(line: string, moving: string[] | undefined, places: string[]): boolean {
   return figuresIn(line).some(({ before, unit, isAlone, ms }) => {
@@ -207,7 +201,7 @@ export function tellsLatency(line: string, moving: string[] | undefined, places:
 
 const MANY = 5;
 
-/** What is in each of the sets, or in five of them: a server may write a line of its own beside the service's. */
+/** What is in each of the sets, or in five of them: a server may write its own line beside the service's. */
 function inMany<T>(sets: Set<T>[]): Set<T> {
   const counts = Map.groupBy(
     sets.flatMap((set) => [...set]),
@@ -216,7 +210,7 @@ function inMany<T>(sets: Set<T>[]): Set<T> {
   return new Set([...counts].flatMap(([one, { length }]) => (length >= Math.min(sets.length, MANY) ? [one] : [])));
 }
 
-/** The words that stand in lines of one service about each request and in none of the other's. */
+/** The words in the lines of one service about each request that are in no line of the other. */
 export function ownWords(own: string[], others: string[]): string[] {
   const foreign = union(others.map((line) => wordsIn(line)));
   return [...inMany(own.map((line) => wordsIn(line))).difference(foreign)];
@@ -240,7 +234,7 @@ function valuesIn(line: string): Map<string, Set<string>> {
 const pairsIn = (line: string) =>
   new Set([...valuesIn(line)].flatMap(([place, values]) => [...values].map((value) => `${place}\0${value}`)));
 
-/** What each service says in one place, whatever it is asked, and the other never does there: a name. */
+/** The values that a service writes in one place for each path, and that the other never writes there: names. */
 function namesIn(ofPaths: string[][], others: string[]): Set<string> {
   const logged = ofPaths.filter(({ length }) => length > 0);
   if (logged.length < 2) return new Set(); // what differs may be the path
@@ -255,10 +249,10 @@ function namesIn(ofPaths: string[][], others: string[]): Set<string> {
 }
 
 /**
- * Whether a line says which service wrote it: by a value that this service has in one place in its lines about each of its
- * paths and the other has not; or by a word that stands in all of its lines, in none of the other's, and where names stand: in
- * front, in brackets, in a field for names, or with the letter that the lab gives the service. `own` are its lines about one
- * path, `ofPaths` those about each.
+ * Returns whether a line names the service that wrote it. A name is a value that this service writes in one place for each
+ * path, and that the other never writes there. Or it is a word that is in all of its lines and in none of the other's, and
+ * that is the letter of the service, or stands where names stand: in front, in brackets, or in a field for names. `own` are
+ * its lines about one path, `ofPaths` its lines about each.
  */
 export function tellsService(role: 'a' | 'b', own: string[], others: string[], ofPaths: string[][] = [own]) {
   const names = namesIn(ofPaths, others);
@@ -289,7 +283,7 @@ function isWhereNamesStand(line: string, index: number): boolean {
   return !/[\p{L}]/u.test(before) || isInBrackets || SERVICE.test(before.slice(-40));
 }
 
-/** Whether `line` is about a request for `path`, such as `/call-echo`; or names it in a field, such as `endpoint=call_echo`. */
+/** Whether a line names `path`, such as `/call-echo`, itself or in a field, such as `endpoint=call_echo`. */
 export function namesEndpoint(line: string, path: string): boolean {
   const name = path.slice(1).replace('-', '[-_]');
   return new RegExp(String.raw`(?:/|\b(?:endpoint|path|route|url|uri|handler)\W{1,5})${name}(?![\w-])`, 'i').test(line);
@@ -297,7 +291,7 @@ export function namesEndpoint(line: string, path: string): boolean {
 
 const ID = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<=id\W{1,4})[\w-]{6,64}/gi;
 
-/** The lines, where those with one id are one: a request and its answer may be logged apart. */
+/** Joins the lines that have the same id: a request and its answer may be logged separately. */
 export function requestsIn(lines: string[]): string[] {
   const byId = Map.groupBy(lines, (line) => line.match(ID)?.[0] ?? line);
   return [...byId].flatMap(([id, own]) => (own.includes(id) ? own : [own.join(' ')]));
@@ -306,8 +300,8 @@ export function requestsIn(lines: string[]): string[] {
 const MIN_PREFIX = 8;
 
 /**
- * The lines about `path`, where two that a race has written into one are apart again: what all begin with stands in its middle,
- * and each part names the path.
+ * Separates two lines about `path` that a race has written into one: the text with which all lines begin is also in the
+ * middle of it, and each part names the path.
  */
 export function apart(lines: string[], path: string): string[] {
   const [first = '', ...others] = lines;
@@ -324,10 +318,10 @@ export function apart(lines: string[], path: string): string[] {
   });
 }
 
-/** What stays the same in lines of one kind: numbers and times are left out. */
+/** What stays the same in lines of one kind, without numbers and times. */
 export const shape = (line: string) => line.replace(/[\da-f]*\d[\da-f]*/gi, '#');
 
-/** Whether words give a connection as the reason, or the name that leads to one. */
+/** Whether words give a failed connection or name lookup as the reason. */
 export const blamesConnection = (words: string[]) =>
   words.some((word) => /refus|conn|reach|dns|resolv|lookup|host|reset|notfound|offline|down/.test(word));
 

@@ -1,10 +1,11 @@
-/** What is asked of a pair's log lines, and how they are collected. */
+/** What a pair's log lines must tell, and how they are collected. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { duration } from '../stack/duration.ts';
 import { printable } from '../stack/foreign-text.ts';
 import { lab, type Check } from './check.ts';
 import {
   apart,
+  CALL_ECHO,
   failureWords,
   latencyPlaces,
   namesEndpoint,
@@ -16,49 +17,14 @@ import {
   tellsStatusCode,
 } from './log-line.ts';
 import { word, type Pair } from './pair.ts';
-import {
-  Fault,
-  linesOfSuccess,
-  loggedOf,
-  tracesOf,
-  Unjudged,
-  type Exchange,
-  type Name,
-  type Received,
-  type Recorded,
-} from './record.ts';
+import { Fault, linesOfSuccess, loggedOf, tracesOf, Unjudged, type Name, type Recorded } from './record.ts';
 
-export const PATHS_OF = { a: ['/echo', '/health'], b: ['/call-echo', '/health'] } as const;
-const REQUESTS = 5; // of each kind, so that lines about them can be told from lines that come by themselves
+export const PATHS_OF = { a: ['/echo', '/health'], b: [CALL_ECHO, '/health'] } as const;
+const REQUESTS = 5; // of each kind, so that lines about them differ from lines that come without a request
 const MAX_LINES = 200; // for some five requests
-const FAILURES = 3; // a B that answers only its first failure well is found by the next ones
+const FAILURES = 3; // so that a B is found that answers only its first failure well
 /** How long A is made to hang for a call, in milliseconds: the number that moves along is the latency. */
 const CAUSED_MS = [0, 0, 100, 220];
-
-/** Throws unless B answered with one of the `statuses` within `withinMs`. */
-export function expectFailure(
-  { sent, answer, received, isLate }: Exchange,
-  when: string,
-  withinMs: number,
-  statuses = [503],
-) {
-  if (answer && statuses.includes(answer.status) && answer.ms <= withinMs) return;
-  const wanted = statuses.join(' or ');
-  throw new Fault(
-    `${sent}, ${when}`,
-    received,
-    `${wanted} within ${withinMs / 1000} s`,
-    isLate || answer?.status === 503 ? undefined : adviceOn(answer),
-  );
-}
-
-function adviceOn(answer: Received | undefined): string {
-  if (!answer || (answer.status === 500 && !/^\s*\{/.test(answer.body)))
-    return 'A failure of the call to A is not caught, and ends the request or B itself: catch all of them, and answer 503.';
-  if (answer.status >= 500)
-    return `The lab asks for 503, whatever the failure of A: answer 503 instead of ${answer.status}.`;
-  return 'B answered without an answer of A: call A for each request, and answer 503 when the call fails.';
-}
 
 /** Makes the first calls of a situation in which A fails. One of them repeats a message that was answered before. */
 export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
@@ -66,13 +32,13 @@ export async function traceFailures(pair: Pair, key: 'hang' | 'gone') {
   pair.record.traces[key] = [];
   const { answerMs, goneMs } = pair.limits;
   const [known] = tracesOf(pair.record, 'slow');
-  const usual = loggedOf(pair.record, 'slow', '/call-echo');
+  const usual = loggedOf(pair.record, 'slow');
   for (let count = 0; count < FAILURES; count++) {
     const msg = count === 1 && known ? known.msg : word();
     const call = async () => ({ ...(await pair.call(msg, key === 'hang' ? answerMs : goneMs)), msg });
     const isEnough = (lines: string[]) =>
-      lines.some((line) => namesEndpoint(line, '/call-echo')) &&
-      tellsFailure([{ path: '/call-echo', msg, status: 503, ms: 0, causedMs: 0, lines }], usual);
+      lines.some((line) => namesEndpoint(line, CALL_ECHO)) &&
+      tellsFailure([{ msg, status: 503, ms: 0, causedMs: 0, lines }], usual);
     if ((await pair.trace(key, 'b', call, isEnough)).isLate) return; // the next ones would be, too
   }
 }
@@ -106,13 +72,11 @@ async function traceSlow(pair: Pair, causedMs: number) {
     if (causedMs > 0) await pair.resume();
     return { ...(await call), msg, causedMs };
   };
-  const trace = await pair.trace('slow', 'b', slowly, (lines) =>
-    lines.some((line) => namesEndpoint(line, '/call-echo')),
-  );
+  const trace = await pair.trace('slow', 'b', slowly, (lines) => lines.some((line) => namesEndpoint(line, CALL_ECHO)));
   if (trace.answer?.status !== 200) (pair.record.traces.late ??= []).push(pair.record.traces.slow!.pop()!);
 }
 
-/** The log of /health is worth less: the lab's own starter leaves it out. */
+/** A line for /health gives fewer points, because the lab's own starter code writes none. */
 export function logsEachRequest(name: Name, path: string): Check {
   const service = name.toUpperCase();
   return lab({
@@ -143,17 +107,17 @@ export function logsTheRequired(name: Name): Check {
     name: `${service}'s log lines tell service, endpoint, status and latency`,
     needs: [name],
     isHttp: name === 'a',
-    why: 'With two services in one log, these four are what tells a slow service from a broken one, and which of the two.',
+    why: 'With two services in one log, these four tell which of them is slow or broken.',
     fix: `Write the line once the answer is known, from the actual status and a clock read before and after, ${formOf(name)}.`,
     judge(record) {
-      const places = latencyPlaces(loggedOf(record, 'slow', '/call-echo'));
-      const moving = places.length > 0 ? places : undefined; // where none moves, another check says so
+      const places = latencyPlaces(loggedOf(record, 'slow'));
+      const moving = places.length > 0 ? places : undefined; // if none moves, another check reports it
       const other = name === 'a' ? 'b' : 'a';
       const ofPaths = PATHS_OF[name].map((path) => linesFor(tracesOf(record, name + path)[0]?.lines ?? [], path));
       for (const path of PATHS_OF[name]) {
         const { sent, answer, lines } = tracesOf(record, name + path)[0]!;
         const own = linesFor(lines, path);
-        if (own.length === 0 && path === '/health') continue; // which another check counts
+        if (own.length === 0 && path === '/health') continue; // another check counts this
         if (own.length === 0) throw new Fault(sent, shown(lines), `a log line that tells all four, ${formOf(name)}`);
         const others = tracesOf(record, `${other}/health`)[0]?.lines ?? linesOfSuccess(record, other);
         const isNamed = tellsService(name, own, others, ofPaths);
@@ -161,7 +125,7 @@ export function logsTheRequired(name: Name): Check {
           const parts = {
             'its service': isNamed(line),
             'the status': tellsStatus(line, answer?.status ?? 200),
-            'the latency': tellsLatency(line, name === 'b' && path === '/call-echo' ? moving : undefined, places),
+            'the latency': tellsLatency(line, name === 'b' && path === CALL_ECHO ? moving : undefined, places),
           };
           return { line, lacking: Object.entries(parts).flatMap(([part, isThere]) => (isThere ? [] : [part])) };
         });
@@ -180,14 +144,14 @@ function adviceFor(lacking: string[], line: string, name: Name): string {
     return 'Put a field such as service=service-a into each line, with another name in each service; the path of the request does not say who wrote it.';
   if (lacking.includes('the latency') && /\d\.\d|\d ?m?s\b/.test(line))
     return `No number in the line grows with the time that a call takes: read a clock before and after, and write the difference, ${formOf(name)}.`;
-  return `Write a line of the service's own for each request, ${formOf(name)}.`;
+  return `Write the service's own line for each request, ${formOf(name)}.`;
 }
 
-/** Throws when B logs for a call that failed the status of one that succeeded. */
+/** Throws when B logs a success for a call that failed. */
 function expectOwnStatus(record: Recorded) {
-  const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], '/call-echo');
+  const usual = linesFor(tracesOf(record, 'b/call-echo')[0]?.lines ?? [], CALL_ECHO);
   for (const { sent, answer, lines } of tracesOf(record, 'gone')) {
-    const own = linesFor(lines, '/call-echo');
+    const own = linesFor(lines, CALL_ECHO);
     if (!answer || answer.status === 200 || own.length === 0) continue;
     const isTold = own.some((line) => tellsStatus(line, answer.status));
     const isAlways = usual.length > 0 && usual.every((line) => tellsStatusCode(line, answer.status));
@@ -205,13 +169,13 @@ export const measures = lab({
     const slow = tracesOf(record, 'slow');
     const last = slow.at(-1);
     if (!last) throw new Unjudged('No call succeeded while A was slow.');
-    if (linesFor(last.lines, '/call-echo').length === 0) throw new Unjudged('No line tells any.');
+    if (linesFor(last.lines, CALL_ECHO).length === 0) throw new Unjudged('No line tells a latency.');
     if ((last.answer?.ms ?? Infinity) < last.causedMs / 2) throw new Unjudged('B did not wait for A.');
-    if (latencyPlaces(loggedOf(record, 'slow', '/call-echo')).length > 0) return;
-    const own = slow.flatMap(({ lines }) => linesFor(lines, '/call-echo'));
-    if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells any.');
+    if (latencyPlaces(loggedOf(record, 'slow')).length > 0) return;
+    const own = slow.flatMap(({ lines }) => linesFor(lines, CALL_ECHO));
+    if (!own.some((line) => tellsLatency(line, undefined, []))) throw new Unjudged('No line tells a latency.');
     const took = slow.map(
-      ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, '/call-echo'))}`,
+      ({ answer, lines }) => `${Math.round(answer?.ms ?? 0)} ms: ${shown(linesFor(lines, CALL_ECHO))}`,
     );
     throw new Fault(
       `${slow.length} calls, ${slow.filter(({ causedMs }) => causedMs > 0).length} of them while A was frozen for a moment`,
@@ -221,7 +185,7 @@ export const measures = lab({
   },
 });
 
-/** What the lines say about each request for `path`; those with one id are about one request. */
+/** The lines about `path`, one for each request: lines with the same id are joined. */
 export const linesFor = (lines: string[], path: string) =>
   apart(
     requestsIn(lines).filter((line) => namesEndpoint(line, path)),
@@ -236,15 +200,15 @@ export const shown = (lines: string[]) =>
         .map((line) => `"${printable(line)}"`)
         .join(' ');
 
-/** What the lines of all calls of a state say that those of calls that succeed, or fail in the other way, do not. */
+/** The words in the lines of all calls of a state that are in no line of a call that succeeds or fails in the other way. */
 export const wordsInAll = (record: Recorded, key: 'hang' | 'gone', other: 'hang' | 'gone') =>
   failureWords(
-    loggedOf(record, key, '/call-echo'),
-    (['slow', other] as const).flatMap((one) => loggedOf(record, one, '/call-echo')),
+    loggedOf(record, key),
+    (['slow', other] as const).flatMap((one) => loggedOf(record, one)),
   );
 
-/** What the lines of each call of a state say that those of no call of the states `beside` say. */
+/** For each call of a state, the words in its lines that are in no line of the states `beside`. */
 export const wordsOfFailure = (record: Recorded, key: 'hang' | 'gone', beside: ('slow' | 'hang' | 'gone')[]) => {
-  const usual = beside.flatMap((other) => loggedOf(record, other, '/call-echo'));
-  return loggedOf(record, key, '/call-echo').map((call) => failureWords([call], usual));
+  const usual = beside.flatMap((other) => loggedOf(record, other));
+  return loggedOf(record, key).map((call) => failureWords([call], usual));
 };

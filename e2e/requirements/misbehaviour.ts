@@ -1,37 +1,23 @@
 /** What B does when A is replaced by one that misbehaves. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import { robust, type Check } from './check.ts';
+import { expectFailure, expectText } from './expect.ts';
 import { word, type Pair } from './pair.ts';
-import { Fault, tells, Unjudged, waitsOf, type Exchange, type Recorded } from './record.ts';
+import { Fault, Unjudged, waitsOf, type Exchange, type Recorded } from './record.ts';
 import { printable } from '../stack/foreign-text.ts';
 import { FAILED, TEXTS } from './robustness.ts';
-
-/** What has come to the stand-in since the last time. */
-async function asked(pair: Pair): Promise<Asked> {
-  return (await control(pair, 'asked')).json;
-}
-
-interface Asked {
-  targets: string[];
-  connections: string[];
-  /** How many connections the system has refused or reset, all in all; undefined where it does not count them. */
-  resets?: number;
-}
-
-const control = (pair: Pair, what: string) => get(`${pair.standIn!.url}/${what}`);
 
 /** One call that the stand-in answers as `behaviour` says; it hangs up afterwards, so that B is free again. */
 async function callWith(pair: Pair, behaviour: string): Promise<Exchange> {
   const msg = word();
-  await control(pair, `play?as=${behaviour}&msg=${msg}`);
+  await pair.tellStandIn(`play?as=${behaviour}&msg=${msg}`);
   const exchange = await pair.call(msg);
-  await control(pair, 'release');
+  await pair.tellStandIn('release');
   return exchange;
 }
 
-/** A check with the stand-in in A's place; `act` is left out for a B that has not found it. */
+/** A check while the stand-in replaces A; `act` is left out if B has not found the stand-in. */
 function standsIn<Seen>(
   check: Omit<Check<Seen>, 'section' | 'needs' | 'isHttp' | 'act' | 'judge'> & {
     act: (pair: Pair) => Promise<Seen>;
@@ -42,7 +28,7 @@ function standsIn<Seen>(
     ...check,
     needs: ['a', 'b'],
     isHttp: true,
-    act: async (pair) => (pair.standIn ? check.act(pair) : undefined),
+    act: async (pair) => (pair.record.hasFoundStandIn ? check.act(pair) : undefined),
     judge(record, seen) {
       if (!record.hasFoundStandIn) throw new Unjudged('B did not ask the stand-in that replaced A.');
       check.judge(record, seen!);
@@ -50,32 +36,26 @@ function standsIn<Seen>(
   });
 }
 
-/** A call, and which requests to A it led to. */
-interface Forwarded extends Exchange {
-  targets: string[];
-}
-
-const survivesB = standsIn<(Forwarded & { text: string })[]>({
+const survivesB = standsIn<(Exchange & { text: string; targets: string[] })[]>({
   name: 'Any text survives the trip through B',
   why: 'Pasted unescaped into a URL, "&" and "#" cut the message short, and the answer is still 200.',
   fix: 'Let the client build the query (params=…, url.QueryEscape, URLSearchParams) instead of pasting strings.',
   async act(pair) {
     const seen = [];
     for (const text of TEXTS) {
-      await asked(pair);
+      await pair.requestsToStandIn();
       const exchange = await pair.call(text);
-      seen.push({ ...exchange, text, targets: (await asked(pair)).targets });
+      seen.push({ ...exchange, text, targets: (await pair.requestsToStandIn()).targets });
     }
     return seen;
   },
   judge(_record, calls) {
-    for (const { sent, answer, received, text, targets } of calls) {
-      if (answer?.status !== 200 || !tells(answer, text)) {
-        throw new Fault(sent, received, `200 and an answer that holds ${JSON.stringify(text)}`);
-      }
+    for (const call of calls) {
+      const { sent, text, targets } = call;
+      expectText(call, text);
       const [target] = targets;
       if (target && URL.parse(target, 'http://a')?.searchParams.get('msg') === text) continue;
-      throw new Fault(sent, `a request to A for ${target}`, `A asked for ${JSON.stringify(text)}`);
+      throw new Fault(sent, `a request to A for ${target}`, `a request to A for ${JSON.stringify(text)}`);
     }
   },
 });
@@ -89,15 +69,15 @@ interface Attempts {
 const asksOnce = standsIn<Attempts>({
   name: 'B asks A once for each call',
   why: 'Retries multiply the load on a service exactly when it is in trouble, and the caller retries too.',
-  fix: "Turn the client's retries off and take a failure for an answer.",
+  fix: "Turn the client's retries off and accept a failure as the result.",
   async act(pair) {
     const behaviours = { echo: 'answers', error500: 'answers 500', hangup: 'hangs up', reset: 'breaks the connection' };
     const calls = [];
     for (const [behaviour, what] of Object.entries(behaviours)) {
-      await asked(pair);
+      await pair.requestsToStandIn();
       const { sent } = await callWith(pair, behaviour);
       await sleep(200);
-      calls.push({ sent, what, requests: (await asked(pair)).targets.length });
+      calls.push({ sent, what, requests: (await pair.requestsToStandIn()).targets.length });
     }
     return { calls, convicted: await attemptsWhenRefused(pair) };
   },
@@ -112,16 +92,16 @@ const asksOnce = standsIn<Attempts>({
 /**
  * No program sees a refused connection, but the system counts how many it has refused, for all programs together. One call
  * with a single attempt acquits B; calls convict B only if no one else is refused in an equally long time after each of
- * them. A later attempt would find A back. Resolves to the call that convicts B.
+ * them. An attempt that comes later reaches A, which accepts again. Resolves to the call that convicts B.
  */
 async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
   const allowed = await addressesOfA(pair); // one attempt tries each
-  const resets = async () => (await asked(pair)).resets ?? NaN;
+  const resets = async () => (await pair.requestsToStandIn()).resets ?? NaN;
   let convicting = 0;
   let last: Exchange;
   try {
     for (let call = 0; call < 40 && convicting < 5; call++) {
-      await control(pair, 'refuse');
+      await pair.tellStandIn('refuse');
       const before = await resets();
       if (Number.isNaN(before)) return;
       const start = performance.now();
@@ -132,9 +112,9 @@ async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
       await Promise.race([calling, sleep(100)]);
       refused = (await resets()) - before;
       const ms = performance.now() - start;
-      await control(pair, 'accept');
+      await pair.tellStandIn('accept');
       last = await calling;
-      const isTriedAgain = (await asked(pair)).connections.length > 0;
+      const isTriedAgain = (await pair.requestsToStandIn()).connections.length > 0;
       if (refused === 0 && isTriedAgain) continue; // B had not begun yet
       if (refused <= allowed && !isTriedAgain) return;
       const after = await resets();
@@ -142,7 +122,7 @@ async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
       if ((await resets()) === after) convicting++;
     }
   } finally {
-    await control(pair, 'accept');
+    await pair.tellStandIn('accept');
   }
   return convicting < 5 ? undefined : last!.sent;
 }
@@ -150,15 +130,15 @@ async function attemptsWhenRefused(pair: Pair): Promise<string | undefined> {
 /** Counts the addresses by which B knows A: if one refuses, a B that knows another finds A there. */
 async function addressesOfA(pair: Pair): Promise<number> {
   if (pair.standIn!.addresses === 1) return 1;
-  await control(pair, 'refuse?host=127.0.0.1');
-  await asked(pair);
+  await pair.tellStandIn('refuse?host=127.0.0.1');
+  await pair.requestsToStandIn();
   await pair.call(word());
-  const { connections } = await asked(pair);
-  await control(pair, 'accept');
+  const { connections } = await pair.requestsToStandIn();
+  await pair.tellStandIn('accept');
   return connections.length > 0 ? pair.standIn!.addresses : 1;
 }
 
-/** A call for each behaviour, until one gets no answer; `waits` is what that shows of B. */
+/** Makes a call for each behaviour until one gets no answer; `waits` is what that shows about B. */
 function notPassedOn(
   name: string,
   why: string,
@@ -183,12 +163,8 @@ function notPassedOn(
       return { calls };
     },
     judge(record, { calls, waits }) {
-      const { answerMs } = record.limits;
-      if (waits) throw new Unjudged(waitsOf(record) ?? waits);
-      for (const { sent, answer, received, what } of calls) {
-        if (answer && FAILED.includes(answer.status) && answer.ms <= answerMs) continue;
-        throw new Fault(`${sent}, and A ${what}`, received, `503 within ${answerMs / 1000} s`);
-      }
+      if (waits) throw new Unjudged(waits);
+      for (const call of calls) expectFailure(call, `and A ${call.what}`, record.limits.answerMs, FAILED, fix);
     },
   });
 }
@@ -196,20 +172,20 @@ function notPassedOn(
 const misbehaviours = [
   notPassedOn(
     "A's error status is not passed on as success",
-    'A failure that arrives as 200 is noticed by no one, least of all by the monitoring.',
+    'No one notices a failure that arrives as 200, and no monitoring does.',
     "Look at the status of A's answer (raise_for_status, resp.StatusCode != 200, response.ok) before its body.",
     { error500: 'answers 500, with a body like an echo', error404: 'answers 404, with a body like an echo' },
   ),
   notPassedOn(
     'A redirect is not passed on as success',
     'A redirect usually means that something else answers instead of A, such as a proxy with a sign-in page.',
-    "Do not follow redirects, take only 200 for success, and look whether the body is A's.",
+    "Do not follow redirects, accept only 200 as success, and check that the body is A's.",
     { redirect: 'redirects to a sign-in page' },
   ),
   notPassedOn(
     'A body that is not JSON is not passed on as success',
-    'A proxy in between answers 200 with a page of its own, and B must not take it for an echo, nor break over it.',
-    "Catch what parsing A's body throws, and answer 503.",
+    'A proxy in between can answer 200 with its own page: B must not take that for an echo, and must not fail with a 500.',
+    "Catch the errors of parsing A's body, and answer 503.",
     {
       plaintext: 'answers 200 with plain text',
       page: 'answers 200 with an HTML page',
@@ -218,13 +194,13 @@ const misbehaviours = [
   ),
   notPassedOn(
     'JSON that is no echo is not passed on as success',
-    'An answer of another shape comes from another version or another service; passed on, it breaks a program further away.',
+    'An answer of another shape comes from another version or another service; if B passes it on, it breaks a program that calls B.',
     "Look for the field that you need in A's JSON (is it there, is it a string?), and answer 503 when it is not.",
     { othershape: 'answers 200 with JSON of another shape', nullbody: 'answers 200 with null' },
   ),
   notPassedOn(
     'An answer that breaks off is a 503',
-    'Connections break in the middle; half an answer is no answer, and no reason for a 500.',
+    'Connections can break in the middle of an answer: that is a failure of A (503), and not a bug of B (500).',
     "Catch the client's errors while reading the body too, not only while connecting.",
     {
       reset: 'resets the connection',
@@ -234,7 +210,7 @@ const misbehaviours = [
   ),
   notPassedOn(
     'An answer that stops half-way is a 503 in time',
-    'A can hang after its first bytes too; a timeout for connecting alone does not help there.',
+    'A can also hang after its first bytes, and then a timeout for connecting alone does not help.',
     'Let the timeout cover reading the headers and the body as well.',
     {
       silence: 'takes the request and is silent',
@@ -246,20 +222,20 @@ const misbehaviours = [
   notPassedOn(
     'A trickling answer is a 503 in time',
     'A timeout that starts again with each byte never ends when A sends one byte at a time, and neither does the call.',
-    'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout is none.',
+    'Give the whole call one deadline (http.Client.Timeout, AbortSignal.timeout, asyncio.timeout); a read timeout does not limit the whole call.',
     { trickle: 'answers a byte at a time', trickledbody: 'answers the body a byte at a time' },
     'B has no deadline for the whole call.',
   ),
   notPassedOn(
     'An endless answer is a 503 in time',
-    "A body without an end fills B's memory until B is gone as well.",
+    "A body without an end fills B's memory until B ends as well.",
     'Read at most a few kilobytes of the body, under the deadline of the whole call.',
     { endless: 'never stops answering' },
     'B reads without end.',
   ),
 ];
 
-/** What only the inside knows: stacks, exception texts of the common clients, addresses. */
+/** What no caller should see: stacks, exception texts of the common clients, addresses. */
 const LEAKS: Record<string, RegExp> = {
   'a stack':
     /Traceback \(most recent|File "[^"]+", line \d+|\bat .{1,200}:\d+:\d+\)?|goroutine \d+ \[|\.(?:java|kt|go|py|js|ts):\d+/,
@@ -271,8 +247,8 @@ const LEAKS: Record<string, RegExp> = {
 
 const keepsItToItself = standsIn<undefined>({
   name: 'No exception text, stack or internal address is in an answer',
-  why: 'It tells strangers how the inside is built, and callers begin to depend on the wording of a library.',
-  fix: 'Answer with a sentence of your own, and leave the exception to the log.',
+  why: 'It shows strangers how the service is built, and callers begin to depend on the wording of a library.',
+  fix: 'Answer with your own sentence, and write the exception into the log only.',
   act: async () => undefined,
   judge({ failures }) {
     if (failures.length === 0) throw new Unjudged('B never answered with a failure.');

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
+import { callsOf } from '../experiment/history.ts';
 import { truncate, printable } from '../stack/foreign-text.ts';
 import { outcomeOf } from '../picture/outcomes.ts';
 import type { State } from '../picture/states.ts';
@@ -20,12 +21,19 @@ import {
 } from './record.ts';
 
 const LOG_PATIENCE_MS = 2000;
-const FIRST_LOG_PATIENCE_MS = 6000; // what some frameworks keep back their lines for
+const FIRST_LOG_PATIENCE_MS = 6000; // some frameworks hold their lines back so long
 const LATE_MS = 1000;
 const MAX_BODY_CHARS = 10_000;
 const QUIET_MS = 1000;
 
-/** A stack under examination: acts on it, and records what was sent, received and logged. */
+interface Requests {
+  targets: string[];
+  connections: string[];
+  /** How many connections the system has refused or reset, for all programs; undefined where it does not count them. */
+  resets?: number;
+}
+
+/** A stack that is examined: acts on it, and records what was sent, received and logged. */
 export class Pair {
   readonly stack: Stack;
   readonly limits: Limits;
@@ -34,12 +42,11 @@ export class Pair {
   readonly problems: { a?: string; b?: string } = {};
   /** A is stopped, paused or replaced, on purpose. */
   isAAway = false;
-  /** Which life B was in before A failed. */
+  /** B's life before A failed. */
   lifeBefore = '';
-  /** The stand-in that replaces A, if there is one; and the same once B has found it. */
-  replacement: StandIn | undefined;
+  /** The stand-in that replaces A, if there is one. */
   standIn: StandIn | undefined;
-  /** Why B waits without end, once a call has shown that: further calls would each take all of their time. */
+  /** Why B waits without end, once a call has shown that it does: each further call would last until its time limit. */
   waits: string | undefined;
   /** When each service was stopped, in milliseconds since 1970. */
   readonly stoppedAt: { a?: number; b?: number } = {};
@@ -70,16 +77,13 @@ export class Pair {
     return this.record.isGrpc;
   }
 
-  /** Starts a service; why it does not start is kept in `problems`. */
+  /** Starts a service; the reason why it does not start is kept in `problems`. */
   async start(name: Name) {
     delete this.problems[name];
     const service = this.stack[name];
-    const problem = await service.start().then(
-      () => undefined,
-      ({ message }: Error) => message,
-    );
+    const problem = await problemOf(service.start());
     if (name === 'a' && (problem || !(await this.ask('a', '/health', 1000)).answer)) {
-      this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has none
+      this.record.isGrpc = service.url !== '' && (await speaksHttp2(service.url)); // a container that has ended has no URL
     }
     const isGrpcB = name === 'b' && problem && service.url !== '' && (await speaksHttp2(service.url));
     if (isGrpcB) this.problems.b = 'B speaks HTTP/2 alone, as gRPC does: it must answer over HTTP/1.1.';
@@ -125,17 +129,9 @@ export class Pair {
     const ms = Math.round(10 * (answer?.ms ?? Date.now() - at)) / 10;
     const reason = /"reason"\s*:\s*"(\w+)"/.exec(answer?.body ?? '')?.[1];
     const result = answer ? { status: answer.status, ...(reason && { reason }) } : { error: received };
-    const n = this.record.history.filter(({ event }) => event === 'call').length + 1;
-    this.record.history.push({
-      event: 'call',
-      n,
-      id: '',
-      msg,
-      at,
-      ms,
-      outcome: outcomeOf({ status: answer?.status, reason }),
-      ...result,
-    });
+    const outcome = outcomeOf({ status: answer?.status, reason });
+    const n = callsOf(this.record.history).length + 1;
+    this.record.history.push({ event: 'call', n, id: '', msg, at, ms, outcome, ...result });
     return exchange;
   }
 
@@ -155,7 +151,7 @@ export class Pair {
     this.#enter('a', 'running');
   }
 
-  /** Starts A again, which was stopped. Rejects when it does not start. */
+  /** Starts A again after it was stopped. Rejects when it does not start. */
   async startA() {
     this.#enter('a', 'starting');
     await this.stack.a.start();
@@ -163,21 +159,29 @@ export class Pair {
   }
 
   /** Puts a server in A's place, whose behaviour can be chosen. */
-  async replaceA(): Promise<StandIn> {
-    this.replacement = await this.stack.replaceA();
+  async replaceA() {
+    this.standIn = await this.stack.replaceA();
     this.#enter('a', 'replaced');
-    return this.replacement;
+  }
+
+  tellStandIn(what: string) {
+    return get(`${this.standIn!.url}/${what}`);
+  }
+
+  /** Resolves to what has come to the stand-in since the last time. */
+  async requestsToStandIn(): Promise<Requests> {
+    return (await this.tellStandIn('asked')).json;
   }
 
   async putBackA() {
-    await this.replacement?.putBack();
-    this.replacement = undefined;
+    await this.standIn?.putBack();
+    this.standIn = undefined;
     this.#enter('a', 'running');
   }
 
   /**
-   * Learns which lines the services write without a request. Only lines that come again and again count, as a line about an
-   * earlier request may come late.
+   * Learns which lines the services write without a request. Only lines that come more than once count, because a line about
+   * an earlier request may come late.
    */
   async listenToSilence() {
     const names = (['a', 'b'] as const).filter((name) => !this.problems[name]);
@@ -191,36 +195,36 @@ export class Pair {
 
   /** Counts the lines of each kind that each service writes in half of the silence. */
   async #kindsHeard(names: Name[]): Promise<Map<string, number>[]> {
-    const marks = await Promise.all(names.map((name) => this.stack[name].mark()));
+    const positions = await Promise.all(names.map((name) => this.stack[name].mark()));
     await sleep(QUIET_MS / 2);
-    const lines = await Promise.all(names.map((name, index) => this.#lines(name, marks[index]!)));
+    const lines = await Promise.all(names.map((name, index) => this.#lines(name, positions[index]!)));
     return lines.map((own) => new Map([...Map.groupBy(own, shape)].map(([kind, { length }]) => [kind, length])));
   }
 
   /**
-   * Resolves to the lines that a service has written since `mark`, without the lines that it also writes without a request:
+   * Resolves to the lines that a service has written since `position`, without the lines that it also writes without a request:
    * as soon as `isEnough`, or after 2 s, or later for a service whose lines come late.
    */
-  async newLines(name: Name, mark: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
+  async newLines(name: Name, position: string, isEnough: (lines: string[]) => boolean): Promise<string[]> {
     const start = performance.now();
-    const isThere = async () => isEnough(await this.#spoken(name, mark));
+    const isThere = async () => isEnough(await this.#spoken(name, position));
     const hasCome = await tryFor(this.#patienceMs[name], isThere, 50);
     const ms = performance.now() - start;
     if (hasCome && ms > LATE_MS) this.record.lateMs[name] = Math.max(ms, this.record.lateMs[name] ?? 0);
     if (!hasCome || ms < LATE_MS)
       this.#patienceMs[name] = Math.max(LOG_PATIENCE_MS, 2 * (this.record.lateMs[name] ?? 0));
-    await sleep(100); // one that is on its way through the other stream still counts
-    return this.#spoken(name, mark);
+    await sleep(100); // a line that is still on its way through the other stream counts, too
+    return this.#spoken(name, position);
   }
 
-  async #spoken(name: Name, mark: string): Promise<string[]> {
-    const lines = await this.#lines(name, mark);
+  async #spoken(name: Name, position: string): Promise<string[]> {
+    const lines = await this.#lines(name, position);
     return lines.filter((line) => (this.#noise[name].get(shape(line)) ?? 0) < 2);
   }
 
   /** Reads the log without colours: Werkzeug puts them in the middle of the words that matter. */
-  async #lines(name: Name, mark: string): Promise<string[]> {
-    return (await this.stack[name].logs(mark)).map(stripVTControlCharacters);
+  async #lines(name: Name, position: string): Promise<string[]> {
+    return (await this.stack[name].logs(position)).map(stripVTControlCharacters);
   }
 
   /** Makes a request, and records its answer with the lines that a service wrote during it and up to 2 s later. */
@@ -231,9 +235,9 @@ export class Pair {
     isEnough: (lines: string[]) => boolean,
   ): Promise<Trace> {
     const other = name === 'a' ? 'b' : 'a';
-    const [mark, ofOther] = [await this.stack[name].mark(), await this.stack[other].mark()];
+    const [position, ofOther] = await Promise.all([this.stack[name].mark(), this.stack[other].mark()]);
     const exchange = await request();
-    const lines = await this.newLines(name, mark, isEnough);
+    const lines = await this.newLines(name, position, isEnough);
     const trace = { causedMs: 0, ...exchange, lines, others: await this.#spoken(other, ofOther) };
     (this.record.traces[key] ??= []).push(trace);
     return trace;
@@ -250,7 +254,7 @@ export class Pair {
     await this.start(name);
   }
 
-  /** Brings both services back, whatever a check has left behind; one that does not come back gets its line in `problems`. */
+  /** Makes both services answer again after any check; if one does not, `problems` says why. */
   async restore() {
     this.isAAway = false;
     if (this.problems.a || this.problems.b) return;
@@ -263,6 +267,13 @@ export class Pair {
     await this.start('b');
   }
 }
+
+/** Resolves to why something failed, or to undefined. */
+export const problemOf = (step: Promise<unknown>): Promise<string | undefined> =>
+  step.then(
+    () => undefined,
+    ({ message }: Error) => message,
+  );
 
 /** Whether a server speaks HTTP/2 from the first byte on. */
 async function speaksHttp2(url: string): Promise<boolean> {

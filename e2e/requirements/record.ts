@@ -52,7 +52,7 @@ export interface Trace extends Exchange {
   causedMs: number;
 }
 
-/** The exit code, how long it took, and what went on afterwards. */
+/** How a service ended: its exit code, how long that took, and what of it still ran afterwards. */
 export interface End {
   code: number;
   ms: number;
@@ -72,30 +72,30 @@ export interface Entry {
   seen?: unknown;
 }
 
-/** Another number once judges need what an older record does not have. */
+/** It gets another number when judges need something that an older record lacks. */
 export const RECORD_VERSION = 1;
 
 export interface Recorded {
   version: number;
   limits: Limits;
-  /** A speaks HTTP/2 alone, as gRPC does. */
+  /** Whether A speaks only HTTP/2, as gRPC does. */
   isGrpc: boolean;
-  /** Both services are in one process. */
+  /** Whether both services are in one process. */
   isTogether: boolean;
-  /** B asked the server that stood in A's place. */
+  /** Whether B asked the stand-in that replaced A. */
   hasFoundStandIn: boolean;
   /** How each service ended when it was told to stop. */
   ends: { a?: End; b?: End };
   /**
-   * The requests of each situation with their lines, by `a/health` and the like; `slow` are calls that A answered late, `late`
-   * those for which B did not wait so long.
+   * The requests of each situation with their lines, by `a/health` and the like; `slow` are calls that A answered late, and
+   * `late` are calls that B gave up before A answered.
    */
   traces: Record<string, Trace[]>;
   /** Every call that B answered with a failure. */
   failures: Exchange[];
   /** How long after an answer a service's lines came, at most, where that was more than a second. */
   lateMs: { a?: number; b?: number };
-  /** The calls on B, and what A was in. */
+  /** The calls on B, and the states of A. */
   history: Event[];
   /** How a person would stop and start A. */
   typed: { stop: string; start: string };
@@ -127,27 +127,27 @@ export const tracesOf = (record: Recorded, key: string): Trace[] => record.trace
 export const tracesOfSuccess = ({ traces }: Recorded, name: Name): Trace[] =>
   Object.entries(traces).flatMap(([key, own]) => (key.startsWith(`${name}/`) ? own : []));
 
-/** All that a service wrote about them. */
+/** The lines that a service wrote about them. */
 export const linesOfSuccess = (record: Recorded, name: Name): string[] =>
   tracesOfSuccess(record, name).flatMap(({ lines }) => lines);
 
-/** The calls of a key, as those who judge log lines look at them. */
-export function loggedOf(record: Recorded, key: string, path: string): Logged[] {
+/** The calls of a key, as the judges of log lines look at them. */
+export function loggedOf(record: Recorded, key: string): Logged[] {
   return tracesOf(record, key).map(({ msg, answer, causedMs, lines }) => {
-    return { path, msg, status: answer?.status ?? 0, ms: answer?.ms ?? record.limits.answerMs, causedMs, lines };
+    return { msg, status: answer?.status ?? 0, ms: answer?.ms ?? record.limits.answerMs, causedMs, lines };
   });
 }
 
-/** Whether B's lines about all calls of a key tell that they failed. */
-export const tellsOfFailure = (record: Recorded, key: 'hang' | 'gone') =>
-  tellsFailure(loggedOf(record, key, '/call-echo'), loggedOf(record, 'b/call-echo', '/call-echo'));
+/** Whether B's lines about all calls while A was stopped tell that they failed. */
+export const tellsOfFailure = (record: Recorded) =>
+  tellsFailure(loggedOf(record, 'gone'), loggedOf(record, 'b/call-echo'));
 
-/** Why B waits without end, once a call has shown that: what would fail for the same reason is not reported again. */
+/** Why B waits without end, once a call has shown that it does. Checks that would fail for the same reason are not judged. */
 export function waitsOf(record: Recorded): string | undefined {
   return tracesOf(record, 'hang').some(({ isLate }) => isLate) ? 'B has no timeout at all.' : undefined;
 }
 
-/** Whether an answer holds a text, in JSON or in plain text. What looks like JSON and is none holds nothing. */
+/** Whether an answer holds a text, in JSON or in plain text. Text that looks like JSON but is not valid holds nothing. */
 export function tells({ body, head }: Received, text: string): boolean {
   const json = parse(body);
   if (holds(json, text)) return true;
@@ -155,7 +155,7 @@ export function tells({ body, head }: Received, text: string): boolean {
   return !isJson && body.includes(text);
 }
 
-/** Whether a JSON value holds a text anywhere: as a value, in one, or in JSON that is the text of one. */
+/** Whether a JSON value holds a text anywhere: in a string, or in JSON that a string contains. */
 function holds(json: unknown, text: string): boolean {
   if (typeof json === 'string') {
     if (json.includes(text)) return true;

@@ -1,4 +1,3 @@
-import { get } from '../stack/http.ts';
 import { tryFor } from '../stack/until.ts';
 import type { Situation } from './check.ts';
 import * as lab from './lab.ts';
@@ -32,7 +31,7 @@ export const whenAHangs: Situation = {
 };
 
 async function goOn(pair: Pair) {
-  await pair.resume().catch(() => {}); // it runs already
+  await pair.resume().catch(() => {}); // it is already running
   await pair.restore();
 }
 
@@ -56,34 +55,32 @@ export const whenBIsStopped: Situation = {
   leave: (pair) => pair.restore(),
 };
 
-/** Nothing of the lab is checked behind its first check: what breaks a pair here costs it nothing there. */
+/** No check of the lab follows its first one: a pair that breaks here loses no points of the lab. */
 export const whenAIsReplaced: Situation = {
   name: 'when A is replaced by one that misbehaves',
   needs: ['a', 'b'],
   async enter(pair) {
     const sample = await echoOfA(pair);
     pair.isAAway = true;
-    const standIn = await pair.replaceA();
-    if (sample) await get(`${standIn.url}/speak?${new URLSearchParams(sample)}`);
+    await pair.replaceA();
+    if (sample) await pair.tellStandIn(`speak?${new URLSearchParams(sample)}`);
     const { goneMs, recoveryMs } = pair.limits;
     const isFound = async () => {
       await pair.call(word(), 2000);
-      return (await get(`${standIn.url}/asked`)).json.targets.length > 0 && standIn;
+      return (await pair.requestsToStandIn()).targets.length > 0;
     };
-    // A Java client remembers where a name led for 30 s. Of a B that never asks the stand-in, nothing more is checked.
+    // A Java client remembers where a name led for 30 s. If B never asks the stand-in, nothing more is checked.
     const patienceMs = pair.hasAnswered('b') ? goneMs + recoveryMs : recoveryMs;
-    pair.standIn = (await tryFor(patienceMs, isFound, 500)) || undefined;
-    pair.record.hasFoundStandIn = pair.standIn !== undefined;
+    pair.record.hasFoundStandIn = Boolean(await tryFor(patienceMs, isFound, 500));
   },
   checks: [...lab.whenAIsReplaced, ...misbehaviour.whenAIsReplaced],
   async leave(pair) {
-    pair.standIn = undefined;
     await pair.putBackA();
     await pair.restore();
   },
 };
 
-/** An answer of A's own, for the stand-in to imitate; undefined for one that is no echo, or that is too long. */
+/** One of A's own answers, which the stand-in imitates; undefined if it is no echo or too long. */
 async function echoOfA(pair: Pair) {
   const msg = word();
   const { answer } = await pair.ask('a', `/echo?msg=${msg}`);
