@@ -4,7 +4,7 @@ import { newReader } from './reader.ts';
 
 const WITHOUT_DOCKER = 'Without Docker';
 
-/** Pastes every step of the README that needs Docker, one right after the other. Resolves to what each printed, by line. */
+/** Pastes every step of the README that needs Docker, in order and without a pause. Resolves to their outputs by line. */
 export async function followWithDocker(readme: string): Promise<Map<number, string>> {
   await using project = newProject();
   const reader = await newReader(project);
@@ -16,8 +16,8 @@ export async function followWithDocker(readme: string): Promise<Map<number, stri
 }
 
 /**
- * Does what the README says under "Without Docker", in three terminals. Resolves to what each step printed, by line;
- * `again` is what asking printed once A was started again, and `together` what it printed after `npm start`.
+ * Does what the README says under "Without Docker", in three terminals. Resolves to the steps' outputs by line; `again` is
+ * the answer after A was started again, and `together` is the answer after `npm start`.
  */
 export async function followWithoutDocker(readme: string) {
   const [ask, askStoppedA] = blocksIn(readme).filter(({ section }) => section === WITHOUT_DOCKER);

@@ -1,11 +1,11 @@
-/** `npm run docs`: writes what the pages print and show, from real runs. */
+/** `npm run docs`: writes the outputs and the pictures of the pages, from real runs. */
 import { spawnSync } from 'node:child_process';
 import { command } from '../stack/command.ts';
 import { ROOT } from '../stack/paths.ts';
 
-const HELP = `Does what the gallery and the README say, on real containers, and writes into them what was printed; draws the
-outage, plays the tour of the live page for its recorded page, and takes pictures of it. It takes about eight minutes, and
-needs Docker and, for the pictures of the live page, a browser on the PATH.
+const HELP = `Runs the commands of the gallery and the README on real containers and writes their outputs into the two pages; draws
+the outage, records the tour of the live page as the recorded page, and takes pictures of the live page. It takes about
+eight minutes, and needs Docker and, for the pictures, a browser on the PATH.
 
   npm run docs
 `;

@@ -9,7 +9,7 @@ export function table(rows: string[][]): string {
   return lines.join('\n');
 }
 
-/** A block of text by anyone. More backticks close it than any line has in a row, so that no line ends it. */
+/** A block of text from any source. No line can end it, because its fence has more backticks than any line has in a row. */
 export function block(language: string, lines: string[]): string {
   const text = lines.map(sanitize).join('\n');
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
@@ -17,7 +17,7 @@ export function block(language: string, lines: string[]): string {
   return `${mark}${language}\n${text}\n${mark}`;
 }
 
-/** One line by anyone, as text and nothing else: addresses in it become no links. Fit for a cell of a table. */
+/** One line of text from any source, for a cell of a table, say. Nothing in it becomes markup or a link. */
 export function inline(text: string): string {
   return inOneLine(text).replace(/[\\`*_{}[\]<>#|~!&@()^$]|:(?=\/)|(?<=www)\./gi, '\\$&');
 }

@@ -1,18 +1,18 @@
 import { block } from './markdown.ts';
 
-/** What a reader copies from a page, one `sh` block, and what it prints: the `text` block right after it, if any. */
+/** A step of a page: the `sh` block that a reader pastes, and what it prints, the `text` block right after it, if any. */
 interface Block {
   commands: string;
   output: string;
   /** The line of the page that the commands start in, counted from 1. */
   line: number;
-  /** The heading, of the second level, that it stands under. */
+  /** The heading of the second level above it. */
   section: string;
 }
 
 const BLOCK = /^```sh\n(?<commands>[^]*?)\n```$(?:\n\n```text\n(?<output>[^]*?)\n```$)?/gm;
 
-/** The steps of a page, in their order. */
+/** The steps of a page, in order. */
 export function blocksIn(page: string): Block[] {
   return [...page.matchAll(BLOCK)].map(({ groups, index }) => {
     const before = page.slice(0, index).split('\n');
@@ -25,7 +25,7 @@ export function blocksIn(page: string): Block[] {
   });
 }
 
-/** A command of a page, one a line of its steps; what the step prints is what its last command does. */
+/** One line of a step as a command of its own; the step's output is the output of its last command. */
 export interface Example extends Omit<Block, 'commands'> {
   command: string;
 }
@@ -39,7 +39,7 @@ export function examplesIn(page: string): Example[] {
   });
 }
 
-/** The page with other outputs, by the step's line, under its steps. */
+/** Replaces the outputs of a page's steps; `outputs` has them by the line of the step. */
 export function withOutputs(page: string, outputs: Map<number, string>): string {
   const steps = blocksIn(page).values();
   return page.replaceAll(BLOCK, () => {
@@ -48,12 +48,12 @@ export function withOutputs(page: string, outputs: Map<number, string>): string 
   });
 }
 
-/** A step as it stands on a page. */
+/** A step, written as on a page. */
 export function written(commands: string, output: string): string {
   return [block('sh', [commands]), ...(output ? [block('text', [output])] : [])].join('\n\n');
 }
 
-/** The anchors that a page's headings can be linked by, as GitHub forms them. */
+/** The anchors of a page's headings, as GitHub forms them. */
 export function anchorsIn(page: string): string[] {
   const headings = [...page.replaceAll(/^```[^]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)];
   return headings.map(([, heading]) => {
@@ -62,13 +62,13 @@ export function anchorsIn(page: string): string[] {
   });
 }
 
-/** Where a page's links and pictures lead, apart from those to other sites. */
+/** The targets of a page's links and pictures within this repository. */
 export function linksIn(page: string): string[] {
   const links = [...page.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g)];
   return links.map(([, link, attribute]) => (link ?? attribute)!).filter((link) => !/^\w+:/.test(link));
 }
 
-/** A page or an output as it is in every run: without times, durations, addresses and generated ids. */
+/** Removes from a page or an output what differs in every run: times, durations, addresses and generated ids. */
 export function normalized(text: string): string {
   return text
     .replace(/"time":"[^"]+"/g, '"time":"…"')

@@ -7,13 +7,13 @@ import { signal } from '../stack/process/state.ts';
 import { until } from '../stack/until.ts';
 import { paste, translation } from './shell.ts';
 
-/** Somebody who does what a page says, on host ports of their own. `await using` ends what runs in their terminals. */
+/** A reader who does what a page says, on free ports. `await using` ends what still runs in the reader's terminals. */
 export interface Reader extends AsyncDisposable {
   urlA: string;
   urlB: string;
-  /** Pastes lines into a shell, which runs them in their order, and resolves to what they printed. */
+  /** Pastes lines into a shell, which runs them in order, and resolves to what they printed. */
   paste(commands: string): Promise<string>;
-  /** Pastes lines into a terminal of its own; the last line keeps running. Resolves once `services` have logged that they listen. */
+  /** Pastes lines into a new terminal; the last keeps running. Resolves once `services` services have logged `listening`. */
   open(commands: string, services?: number): Promise<Terminal>;
 }
 
@@ -23,8 +23,8 @@ interface Terminal {
 }
 
 /**
- * The ports that a page names are replaced by free ones, and its Compose project by `project`, so that no one else's are
- * disturbed. Without a project, the reader is one who has no Docker.
+ * Free ports replace the ports that a page names, and `project` replaces its Compose project, so that a running pair is not
+ * disturbed. Without a project, the reader has no Docker.
  */
 export async function newReader(project?: ReturnType<typeof newProject>): Promise<Reader> {
   const [portA, portB] = [String(await freePort()), String(await freePort())];

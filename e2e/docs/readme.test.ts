@@ -13,7 +13,7 @@ import { anchorsIn, linksIn, normalized, blocksIn } from './page.ts';
 import { reasonsTable } from './reasons.ts';
 
 const README = `${ROOT}README.md`;
-const PAGES = globSync(['README.md', '*/README.md', '*/*/README.md'], { cwd: ROOT, exclude: ['node_modules'] });
+const PAGES = globSync(['*.md', '*/README.md', '*/*/README.md'], { cwd: ROOT, exclude: ['node_modules'] });
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const readme = read(README);
@@ -57,7 +57,7 @@ describe('The README, followed without Docker', function () {
     expect(seen.again).to.equal(withoutDocker[0]!.output);
   });
 
-  it('has B answer alike after `npm start`', () => {
+  it('has B give the same answer after `npm start`', () => {
     expect(seen.together).to.equal(withoutDocker[0]!.output);
   });
 });
@@ -104,7 +104,7 @@ describe('A service in a repository of its own, with the files that CONTRIBUTING
 describe('The README', () => {
   it('can be read in one sitting', () => {
     expect(readme.split(/\s+/).filter(Boolean)).to.have.length.at.most(1300);
-    expect(readme.split('\n')).to.have.length.at.most(181); // the last one ends the last line
+    expect(readme.split('\n')).to.have.length.at.most(181); // the last newline ends the last line
   });
 
   it('explains each reason that B can give', () => {
@@ -118,7 +118,7 @@ describe('The README', () => {
     }
   });
 
-  it('names only npm scripts that there are', () => {
+  it('names only npm scripts that exist', () => {
     const { scripts } = JSON.parse(read(`${ROOT}package.json`));
     const named = [...readme.matchAll(/npm (?:run ([\w-]+)|(start|test))/g)].map(([, run, own]) => run ?? own);
     expect(named).to.not.be.empty;
@@ -128,7 +128,7 @@ describe('The README', () => {
 
 describe('The pages', () => {
   for (const page of PAGES) {
-    it(`${page} links only to what there is`, () => {
+    it(`${page} links only to files and headings that exist`, () => {
       const text = read(join(ROOT, page));
       for (const link of linksIn(text)) {
         const [path, anchor] = link.split('#') as [string, string?];

@@ -26,7 +26,7 @@ export async function paste(
   isStrict = false,
 ): Promise<string> {
   const shell = spawn(...tied('bash', []), { cwd: ROOT, env, timeout: PASTE_MS });
-  shell.stdin.on('error', () => {}); // it ended before it had read all
+  shell.stdin.on('error', () => {}); // the shell may end before it has read everything
   shell.stdin.end(`${own(commands)}\n`);
   const [printed, errors] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
   if (isStrict && shell.exitCode !== 0) throw new Error(errors.trim() || `${commands} failed.`);
@@ -35,7 +35,7 @@ export async function paste(
 
 const same = (text: string) => text;
 
-/** Between a page, with the names and ports of its pair, and another pair of the same kind: a Compose project on other ports. */
+/** Translates between the names and ports of a page and those of another pair: a Compose project on other ports. */
 export function translation(portA: string, portB: string, project = NAME) {
   const names: [onPage: string, there: string][] = [
     [NAME, project],
@@ -48,7 +48,7 @@ export function translation(portA: string, portB: string, project = NAME) {
   };
 }
 
-/** What was printed, without a terminal's escape sequences and without the progress of a build. */
+/** Removes a terminal's escape sequences and the progress of a build from what was printed. */
 function answered(printed: string): string {
   return printed
     .replaceAll(/\x1b\[[0-9;]*[A-Za-z]|\r/g, '')

@@ -55,7 +55,7 @@ describe('Service A', () => {
     const decoded: Record<string, [query: string, echo: string]> = {
       'a word': ['?msg=hello', 'hello'],
       'nothing, when msg is absent': ['', ''],
-      'nothing, when only others are given': ['?message=hello', ''],
+      'nothing, when only other parameters are given': ['?message=hello', ''],
       'nothing, when msg is empty': ['?msg=', ''],
       'nothing, when msg has no value': ['?msg', ''],
       'nothing, when a second question mark is part of the key': ['??msg=hello', ''],
@@ -69,10 +69,10 @@ describe('Service A', () => {
       'an escaped key': ['?%6Dsg=hello', 'hello'],
       'newlines and NUL': ['?msg=%0D%0A%00', '\r\n\0'],
       'emoji and accents': ['?msg=%F0%9F%91%8B%20h%C3%A9', '👋 hé'],
-      'a stray percent sign as it stands': ['?msg=100%', '100%'],
-      'half an escape as it stands': ['?msg=%zz%4', '%zz%4'],
+      'a stray percent sign unchanged': ['?msg=100%', '100%'],
+      'half an escape unchanged': ['?msg=%zz%4', '%zz%4'],
       'U+FFFD for bytes that are not UTF-8': ['?msg=%FF%C3', '\uFFFD\uFFFD'],
-      'what stands before a fragment': ['?msg=before#after', 'before'],
+      'what comes before a fragment': ['?msg=before#after', 'before'],
       'other parameters left out': ['?x=1&msg=hello&y=2', 'hello'],
     };
     for (const [rule, [query, echo]] of Object.entries(decoded)) {
@@ -188,7 +188,7 @@ describe('Service A', () => {
       });
     }
 
-    it('makes a new one for each request without', async () => {
+    it('makes a new one for each request without an id', async () => {
       const first = await ask('/health');
       const second = await ask('/nope');
       expect(first.headers['x-request-id']).to.not.equal(second.headers['x-request-id']);
@@ -209,7 +209,7 @@ describe('Service A', () => {
       expect(String(line!.latency_ms)).to.match(/^\d+(\.\d{1,2})?$/);
     });
 
-    it('has the line of every answer, probes and refusals too', async () => {
+    it('has a line for every answer, probes and refusals too', async () => {
       await ask('/health');
       await ask('/nope?msg=x');
       await ask('/echo', { method: 'POST' });

@@ -31,7 +31,7 @@ describe('The log', () => {
   });
 
   describe('when its reader has left', () => {
-    it('lets the service go on', async () => {
+    it('keeps the service running', async () => {
       const output = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
       const logger = createLogger('service-a', output);
       logger.info('one');

@@ -3,14 +3,14 @@ import { msSince, newRouter, toApp } from './chassis/requests.ts';
 import { NO_ROOM, type ServiceA } from './service-a-client.ts';
 
 const MAX_MSG_BYTES = 4096;
-const MAX_IN_FLIGHT = 256; // with as many, B answers by its deadline plus 50 ms; of 2,000 calls at once, plus 0.3 s
+const MAX_IN_FLIGHT = 256; // keeps answers at most 50 ms after the deadline; 0.3 s with 2,000 calls at once
 
-/** Service B as a value: it answers `/health` by itself and `/call-echo` by asking A, and listens nowhere. */
+/** Service B as a value: it answers `/health` by itself and `/call-echo` by asking A, but does not listen on a port. */
 export function createApp(serviceA: ServiceA, logger: Logger) {
   const router = newRouter();
   let inFlight = 0;
 
-  /** Asks A while there is room. A call that waited for a place would be late. */
+  /** Asks A while there is room. A call that first waited for room would be answered too late. */
   const ask: ServiceA['echo'] = async (msg, call) => {
     if (inFlight >= MAX_IN_FLIGHT) return NO_ROOM;
     inFlight++;
@@ -20,12 +20,12 @@ export function createApp(serviceA: ServiceA, logger: Logger) {
   router.get('/health', (ctx) => (ctx.body = { status: 'ok' }));
 
   router.get('/call-echo', async (ctx) => {
-    const msg = new URLSearchParams(ctx.search).get('msg') ?? ''; // ctx.query decodes by other rules than the Web's
+    const msg = new URLSearchParams(ctx.search).get('msg') ?? ''; // ctx.query does not decode as the URL standard does
     const bytes = Buffer.byteLength(msg);
     if (bytes > MAX_MSG_BYTES) ctx.throw(414, `msg is ${bytes} bytes of UTF-8; at most ${MAX_MSG_BYTES} are taken.`);
 
     const caller = new AbortController();
-    ctx.res.once('close', () => ctx.res.writableFinished || caller.abort()); // it has left before the answer
+    ctx.res.once('close', () => ctx.res.writableFinished || caller.abort()); // the caller has left before the answer
     const start = performance.now();
     const answer = await ask(msg, { requestId: ctx.state.requestId, signal: caller.signal });
     ctx.state.log.upstream_latency_ms = msSince(start);

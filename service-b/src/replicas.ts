@@ -5,26 +5,26 @@ import type { LookupFunction, Socket } from 'node:net';
 import type { Request } from 'got';
 
 /**
- * How long calls use a connection, in ms, and how long it then stays open. A new replica of A has calls within seconds.
- * B closes an idle connection before A does (Node after 5 s, others after 2), or a call could be sent on a closing one.
+ * How long calls use a connection, in ms, and how long it then stays open. So a new replica of A gets calls within
+ * seconds. And B closes an idle connection before A does (Node after 5 s, others after 2 s), so no call uses a closing one.
  */
 const KEEP_MS = 1000;
-/** How long a silent address owes its answer, in ms. Swarm takes a lost machine's address out of DNS after about 6 s. */
+/** How long a silent address owes an answer, in ms. Swarm removes a lost machine's address from DNS after about 6 s. */
 const SILENT_MS = 10_000;
 
 const newAgent = () => new Agent({ keepAlive: true, timeout: KEEP_MS, autoSelectFamily: true });
 
 /**
  * Spreads calls over the addresses of A's name. A new connection tries first the address that owes the fewest answers:
- * a frozen machine still accepts connections, and only its silence shows. Among equals, the longest untried is first.
+ * a frozen machine still accepts connections, so only its silence shows. Among equals, the one tried longest ago is first.
  */
 export function createReplicas(find = (name: string) => dns.lookup(name, { all: true })) {
-  const owed = new Map<string, number>(); // answers by address; the address that was tried last stands last
+  const owed = new Map<string, number>(); // answers owed by each address; the last key is the address tried last
   let pending: Promise<LookupAddress[]> | undefined;
   let agent = newAgent();
   let agentSince = -Infinity;
 
-  /** Holds the connections that calls may use. A new one takes its place for the first call that comes after a second. */
+  /** The agent with the connections that calls may use. The first call after a second gets a new agent. */
   function currentAgent(): Agent {
     if (performance.now() - agentSince > KEEP_MS) {
       agent = newAgent();
@@ -39,7 +39,7 @@ export function createReplicas(find = (name: string) => dns.lookup(name, { all: 
     return found.toSorted((a, b) => owes(a) - owes(b) || turns.indexOf(a.address) - turns.indexOf(b.address));
   }
 
-  /** Calls share a pending lookup, as Node runs two at a time and lets the others wait. */
+  /** Calls share a pending lookup, because Node runs only two lookups at a time. */
   const lookup: LookupFunction = (name, _options, callback) => {
     pending ??= find(name).finally(() => (pending = undefined));
     // The answer waits for a moment, because the call must listen to its connection before an address is tried.
@@ -49,12 +49,12 @@ export function createReplicas(find = (name: string) => dns.lookup(name, { all: 
     );
   };
 
-  /** Notes in `tried` which addresses a call tries. `end` says that it is over; all addresses but the last were silent. */
+  /** Notes in `tried` which addresses a call tries. `end` ends the call; every address before the last one was silent. */
   function track(call: Request) {
     const tried: string[] = [];
     const attempt = (address: string) => {
       const owes = owed.get(address) ?? 0;
-      owed.delete(address); // so that it stands last
+      owed.delete(address); // so that it becomes the last key
       owed.set(address, owes + 1);
       tried.push(address);
     };

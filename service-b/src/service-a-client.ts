@@ -20,15 +20,15 @@ const SENTENCES = {
 };
 type Reason = keyof typeof SENTENCES;
 
-/** What the code of an error means. Where none of these is given, the step that failed tells the reason. */
+/** What the code of an error means. For any other code, the step that failed gives the reason. */
 const CODES: [Reason, RegExp][] = [
   ['refused', /^ECONNREFUSED$/],
   ['reset', /^(ECONNRESET|EPIPE|ERR_HTTP_CONTENT_LENGTH_MISMATCH)$/],
-  ['bad_body', /^HPE_/], // Node's parser does not take it for HTTP
-  ['overloaded', /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/], // B has no more files, memory or ports
+  ['bad_body', /^HPE_/], // Node's parser says that it is not HTTP
+  ['overloaded', /^(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)$/], // B has run out of files, memory or ports
 ];
 
-/** `error` is safe to show to a caller; the rest is for the log alone. The address is there once it is known. */
+/** `error` is safe to show to a caller; the rest is for the log alone. The address is there if it is known. */
 type Failure = { reason: Reason; error: string; code?: string; upstream?: string; upstream_address?: string };
 export type Answer = { echo: string } | Failure;
 /** An aborted `signal` ends the call: no one waits for its answer any more. */
@@ -51,7 +51,7 @@ export function createServiceA(url: string, timeoutMs: number, replicas = create
     throwHttpErrors: false,
     decompress: false,
     dnsLookup: replicas.lookup,
-    // Node copies a request's options several times; a plain GET needs only these of the forty that got passes on.
+    // Node copies a request's options several times. Of the forty that got passes on, a plain GET needs only these.
     request: (url, { headers, lookup }) => request(url, { agent: replicas.currentAgent(), headers, lookup }),
   });
 
@@ -94,16 +94,16 @@ function receive(call: Request): Promise<Received> {
 
 type Verdict = [reason?: Reason, code?: string, address?: string];
 
-/** Says why there is no echo; without a reason, there is one. Throws an error that is not the network's: a bug of B's. */
+/** Gives the reason why there is no echo, or none when there is one. Throws an error that is a bug of B. */
 function judge({ status, body, error }: Received, msg: string, isUnresolved: boolean): Verdict {
   if (error instanceof AbortError) return ['aborted'];
   if (status !== undefined && status !== 200) return ['bad_status', `HTTP_${status}`];
   if (error instanceof TimeoutError) return [isUnresolved ? 'dns' : 'timeout', error.code];
   if (!error) return isEcho(body, msg) ? [] : ['bad_body'];
-  // When A has several addresses, one that refused speaks for all, and otherwise the last one tried.
+  // When A has several addresses, the one that refused gives the reason; if none refused, the last one tried does.
   const causes: any[] = error.cause instanceof AggregateError ? error.cause.errors : [error.cause ?? {}];
   const { code = error.code, syscall, address } = causes.find(({ code }) => code === 'ECONNREFUSED') ?? causes.at(-1);
-  // The same code says that B has no port left, and that it has no IPv6.
+  // This code means that B has no port left, or that it has no IPv6.
   if (code === 'EADDRNOTAVAIL' && isIPv6(address) && !hasIPv6()) return ['unreachable', code, address];
   const [known] = CODES.find(([, codes]) => codes.test(code)) ?? [];
   const reason = known ?? (syscall === 'getaddrinfo' ? 'dns' : syscall && 'unreachable');
@@ -111,7 +111,7 @@ function judge({ status, body, error }: Received, msg: string, isUnresolved: boo
   return [reason, code, address];
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // what is not UTF-8 is not JSON
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // JSON must be UTF-8
 
 function isEcho(body: Buffer | undefined, msg: string): boolean {
   try {

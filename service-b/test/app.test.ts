@@ -12,7 +12,7 @@ import { createServiceA, type ServiceA } from '../src/service-a-client.ts';
 import { http, startStandIn, type Behaviour } from './stand-in.ts';
 
 const DEADLINE_MS = 500;
-const LATE_MS = 1000; // a busy machine may be so late; where the deadline did not hold, A never ends
+const LATE_MS = 1000; // a busy machine may be this late; without a deadline, these answers of A never end
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 const echoing: Behaviour = (socket, sent) => {
@@ -64,7 +64,7 @@ describe('Service B', () => {
   }
 
   describe('asked for its health', () => {
-    it('answers for itself alone, without asking A', async () => {
+    it('answers for itself, without asking A', async () => {
       const { requests } = await startBWith(echoing);
       const { status, headers, json } = await ask('/health');
       expect({ status, json }).to.deep.equal({ status: 200, json: { status: 'ok' } });
@@ -103,13 +103,13 @@ describe('Service B', () => {
       '?/;',
     ];
     for (const msg of [...texts, texts.join(''), 'x'.repeat(4096), '\x01'.repeat(4096), '€'.repeat(1365)]) {
-      it(`brings ${JSON.stringify(msg).slice(0, 24)} back as it went in`, async () => {
+      it(`returns ${JSON.stringify(msg).slice(0, 24)} unchanged`, async () => {
         const { json } = await ask(`/call-echo?msg=${encodeURIComponent(msg)}`);
         expect(json.service_a.echo).to.equal(msg);
       });
     }
 
-    it('takes the first msg, and none as empty', async () => {
+    it('uses the first msg, and takes a missing one as empty', async () => {
       expect((await ask('/call-echo?msg=1&msg=2')).json.service_a.echo).to.equal('1');
       expect((await ask('/call-echo')).json.service_a.echo).to.equal('');
       expect((await ask('/call-echo?msg')).json.service_a.echo).to.equal('');
@@ -142,7 +142,7 @@ describe('Service B', () => {
       expect(standIn!.requests[0]).to.contain(headers['x-request-id']);
     });
 
-    it('logs what the call to A took, and no failure', async () => {
+    it('logs how long the call to A took, and no failure', async () => {
       await ask('/call-echo?msg=secret');
       const [line] = await logged();
       expect(line).to.have.all.keys(
@@ -160,7 +160,7 @@ describe('Service B', () => {
       expect(standIn!.sockets.size).to.equal(1);
     });
 
-    it('lets go of an idle connection to A after a second, before A would', async () => {
+    it('closes an idle connection to A after a second, before A would', async () => {
       await ask('/call-echo');
       await sleep(900);
       expect(standIn!.sockets.size).to.equal(1);
@@ -348,7 +348,7 @@ describe('Service B', () => {
       });
     }
 
-    it('logs whom it asked, with the address on a new connection and on a kept one, and tells no caller', async () => {
+    it('logs which host and address it asked, on a new connection and on a kept one, and tells no caller', async () => {
       standIn = await startStandIn((socket) => socket.write(http('500 Oops', '{}')));
       const { port } = new URL(standIn.url);
       await startB(createServiceA(`http://localhost:${port}`, DEADLINE_MS));
@@ -361,7 +361,7 @@ describe('Service B', () => {
 
     const addresses: Record<string, string[]> = {
       'of the address that refused, when A has several': ['127.0.0.1', '255.255.255.255'],
-      'of it in the other order, too': ['255.255.255.255', '127.0.0.1'],
+      'of the same address in the other order, too': ['255.255.255.255', '127.0.0.1'],
     };
     for (const [which, found] of Object.entries(addresses)) {
       it(`gives the reason, the code and the address ${which}`, async () => {
@@ -383,7 +383,7 @@ describe('Service B', () => {
       expect(used.size).to.equal(1);
     });
 
-    it('stays healthy, and answers 200 again once A does', async () => {
+    it('stays healthy, and answers 200 again once A answers', async () => {
       let isBroken = true;
       await startBWith((socket, sent) => (isBroken ? socket.destroy() : echoing(socket, sent)));
       expect((await ask('/call-echo')).status).to.equal(503);
@@ -460,7 +460,7 @@ describe('Service B', () => {
   });
 
   describe('when its caller leaves before the answer', () => {
-    /** Calls on as many connections, which are all closed once A has the calls. */
+    /** Makes `count` calls, each on its own connection, and closes the connections once A has the calls. */
     async function leave({ requests }: { requests: string[] }, count: number) {
       const sockets = Array.from({ length: count }, () => connect(port(), '127.0.0.1'));
       for (const socket of sockets) socket.write('GET /call-echo?msg=x HTTP/1.1\r\nHost: x\r\n\r\n');

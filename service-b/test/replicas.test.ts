@@ -51,14 +51,14 @@ describe('Several replicas of A, each at an address of its own', function () {
     return reasons;
   }
 
-  it('share the calls, whatever order their name gives them', async () => {
+  it('share the calls, in whatever order DNS lists them', async () => {
     for (const address of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) await addReplica(address);
     expect(await callFor(newServiceA(), 6500)).to.deep.equal([]);
     const total = Object.values(calls).reduce((sum, count) => sum + count);
     for (const address of addresses) expect(calls[address], JSON.stringify(calls)).to.be.above(total / 6);
   });
 
-  it('have calls soon after they are there', async () => {
+  it('get calls soon after they start', async () => {
     await addReplica('127.0.0.1');
     const serviceA = newServiceA();
     await callFor(serviceA, 500);
@@ -74,7 +74,7 @@ describe('Several replicas of A, each at an address of its own', function () {
     expect(await callFor(serviceA, 6000)).to.deep.equal(['timeout']);
   });
 
-  it('are asked even when the only one was silent, and answered by it again as soon as it answers', async () => {
+  it('are asked even when the only one was silent, and B has its answers as soon as it answers again', async () => {
     await addReplica('127.0.0.1');
     const serviceA = newServiceA();
     frozen = '127.0.0.1';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** What the stand-in does with a connection once a whole request has come in on it. */
+/** What the stand-in does with a connection once it has received a whole request. */
 export type Behaviour = (socket: Socket, request: string) => void;
 
-/** An answer of HTTP/1.1 with its length. */
+/** An HTTP/1.1 answer with its length. */
 export function http(status: string, body: string, headers = ''): string {
   return `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
 }
@@ -15,7 +15,7 @@ export async function startStandIn(behaviour: Behaviour) {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', () => {}); // callers hang up on it; that is what it is for
+    socket.on('error', () => {}); // callers break its connections, as the tests intend
     socket.once('close', () => sockets.delete(socket));
     let pending = '';
     socket.setEncoding('latin1').on('data', (chunk: string) => {

@@ -1,16 +1,17 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The time that a caller has to send the head of a request, and the whole request, in ms. Node refuses it after that. */
+/** How long a caller may take to send the head of a request, and the whole request, in ms; then Node refuses it. */
 export const LIMITS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 };
-const IDLE_MS = 5000; // what a caller has, beyond the longest answer, to send the next request on a connection
-const STALL_MS = 6000; // what a caller has, beyond the longest answer, to read it; Node may wait for twice as long
+// A caller may take this much longer than the longest answer …
+const IDLE_MS = 5000; // … to send the next request on a connection
+const STALL_MS = 6000; // … to read an answer; Node may wait for twice as long
 const MAX_CONNECTIONS = 4096; // with 16 KiB of an unfinished head on each, the process still fits into 256 MiB
-const MAX_SILENT = 3500; // connections without a request so far; the others are left for callers who make one
+const MAX_SILENT = 3500; // connections without a request so far; the rest are kept for callers who send one
 
-/** Bounds how many connections a server holds, and how long one lasts that its caller does not use. */
+/** Bounds how many connections a server holds, and how long an unused one may last. */
 export function boundConnections(server: Server, longestAnswerMs: number) {
-  const silent = new Set<Socket>(); // the oldest stands first
+  const silent = new Set<Socket>(); // the oldest is first
   const timers = new WeakMap<Socket, NodeJS.Timeout>();
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = longestAnswerMs + STALL_MS;
@@ -24,7 +25,7 @@ export function boundConnections(server: Server, longestAnswerMs: number) {
     });
   });
 
-  // Node takes an empty line for a sign of the next request. Here only the request itself counts.
+  // Node takes an empty line for the start of the next request. Here only a request itself counts.
   server.on('request', (request) => {
     const { socket } = request;
     silent.delete(socket);

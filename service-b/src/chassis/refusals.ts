@@ -7,7 +7,7 @@ import { bounded, msSince } from './requests.ts';
 /** How long a refused caller has to read the answer, in ms. The kernel drops it when a connection ends with bytes unread. */
 const LINGER_MS = 200;
 
-/** What Node's parser refuses, by the code of its error. Everything else that it refuses is a 400. */
+/** The answer to what Node's parser refuses, by the code of its error. Any other code gets a 400. */
 const REFUSALS: Record<string, [status: number, sentence: string]> = {
   HPE_INVALID_URL: [400, 'The URL is not valid; encode it, as `curl -G --data-urlencode "msg=…"` does.'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
@@ -18,7 +18,7 @@ const REFUSALS: Record<string, [status: number, sentence: string]> = {
 /** Answers the requests that Node does not pass on to an application, each with `{"error": …}` and one line in the log. */
 export function answerRefused(server: Server, logger: Logger) {
   function refuse(socket: Duplex, status: number, error: string, head = '') {
-    if (!socket.writable) return; // it has its answer, or its caller has left
+    if (!socket.writable) return; // the caller already has its answer, or has left
     const start = performance.now();
     const [, method = '-', path = '-'] = /^([A-Z]+) ([^ ?#]+)/.exec(head) ?? [];
     const request_id = randomUUID();

@@ -12,7 +12,7 @@ type Handler = Middleware<RequestState, Context>;
 /** Paths are exact: their case and a slash at the end count. */
 export const newRouter = () => new Router<RequestState>({ sensitive: true, strict: true });
 
-/** Routes as an application, with what any HTTP service does around them. It listens nowhere. */
+/** Routes as an application, with what any HTTP service does around them. It does not listen on a port. */
 export function toApp(router: Router<RequestState>, logger: Logger): App {
   const app: App = new Koa();
   app.silent = true; // Koa would print the stack of every broken connection; the access log has its line
@@ -37,28 +37,28 @@ function accessLog(logger: Logger): Handler {
     ctx.state = { requestId, log: {} };
     ctx.set('x-request-id', requestId);
     // A proxy's absolute-form target is served as its path alone (RFC 9112, 3.2.2): its host may be malformed. A fragment
-    // goes too: with one in it, Koa has the path parsed in a way that takes `//user@[` for a host, and throws.
+    // is removed, too: with one, Koa's parser takes `//user@[` in a path for a host, and throws.
     ctx.url = ctx.url.replace(/#.*/, '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*\/?/i, '/');
     await next();
-    // An answer now would have its caller come back on a new connection, only to be reset. Pipelined ones wait behind it.
+    // After an answer now, the caller would open a new connection, which would be reset. Pipelined requests wait, too.
     if (ctx.res.socket) await ctx.listeningEnd;
     // Node drops what follows a request to upgrade; its caller must learn that no further answer will be sent.
     if (ctx.listeningEnd || ctx.get('Upgrade')) ctx.set('Connection', 'close');
 
     const log = () => {
       const aborted = !ctx.res.writableFinished;
-      const status = aborted ? 499 : ctx.status; // nginx's number for a caller who left: no status was sent
+      const status = aborted ? 499 : ctx.status; // nginx's number for a caller who has left; no status was sent
       const line = { request_id: requestId, method: ctx.method, endpoint: bounded(ctx.path), status };
       const extra = { ...(aborted && { aborted }), ...ctx.state.log };
       logger[status >= 500 ? 'error' : 'info']({ ...line, latency_ms: msSince(start), ...extra });
     };
-    // When the caller has left already, the line still waits for the handler, because it tells what the handler met.
+    // Even when the caller has left already, the line waits for the handler, because it says what happened there.
     if (ctx.res.closed) log();
     else ctx.res.once('close', log);
   };
 }
 
-/** What `ctx.throw(4xx, 'one sentence')` says goes to the caller; anything else that is thrown is a bug, for the log. */
+/** Sends the sentence of `ctx.throw(4xx, 'one sentence')` to the caller. Any other error is a bug and goes to the log. */
 const errorsAsJson: Handler = async (ctx, next) => {
   try {
     await next();
@@ -80,7 +80,7 @@ const rulesOfHttp: Handler = (ctx, next) => {
   return next();
 };
 
-/** Stands behind the routes, and so gets only what none of them took. */
+/** Comes after the routes, so it gets only requests that none of them answered. */
 const noSuchRoute: Handler = (ctx) => {
   const path = bounded(ctx.path);
   if (ctx.matched?.length === 0) ctx.throw(404, `${path} does not exist here.`);

@@ -8,9 +8,9 @@ import { CannotStart } from './env.ts';
 import { answerRefused } from './refusals.ts';
 import type { App } from './requests.ts';
 
-const LINGER_MS = 200; // how long requests that are on their way still have, and the last lines of the log
-const HOLD_MS = 50; // how long callers have to come back who have just got an answer; then they wait for the next one
-const DRAIN_MS = 1000; // how long the requests in flight have beyond the longest answer
+const LINGER_MS = 200; // how long the service waits for requests on their way, and for the reader of its last log lines
+const HOLD_MS = 50; // how long callers who have just got an answer have to send the next request
+const DRAIN_MS = 1000; // how much longer than the longest answer the requests in flight may take
 
 export type Settings = { host: string; port: number; portName: string; longestAnswerMs: number };
 
@@ -20,19 +20,19 @@ export type Settings = { host: string; port: number; portName: string; longestAn
  */
 export async function serve(app: App, logger: Logger, settings: Settings): Promise<void> {
   const { host, port, portName, longestAnswerMs } = settings;
-  const server = createServer({ ...LIMITS, requireHostHeader: false }, app.callback()); // the application looks for the host
+  const server = createServer({ ...LIMITS, requireHostHeader: false }, app.callback()); // the app checks the host
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   answerRefused(server, logger);
   boundConnections(server, longestAnswerMs);
   let accepted = 0;
   server.on('connection', () => accepted++);
 
-  /** Stops once no connection waits: the kernel would reset it. Node accepts one in each turn of its event loop. */
+  /** Stops once no connection waits, because the kernel would reset it. Each turn of the event loop accepts one. */
   async function stopListening() {
     await sleep(HOLD_MS);
     const end = performance.now() + LINGER_MS;
     for (let before = -1; accepted > before && performance.now() < end; await setImmediate()) before = accepted;
-    NetServer.prototype.close.call(server); // http.Server's own would also end connections that a request is coming on
+    NetServer.prototype.close.call(server); // http.Server's own would end connections on which a request is arriving
   }
 
   let isStopping = false;
@@ -46,7 +46,7 @@ export async function serve(app: App, logger: Logger, settings: Settings): Promi
     setTimeout(() => server.closeIdleConnections(), 2 * LINGER_MS);
     setTimeout(() => server.closeAllConnections(), longestAnswerMs + DRAIN_MS - 4 * LINGER_MS);
     await closed;
-    await sleep(LINGER_MS); // callers who were cut off still have their lines to come, and the log may have a slow reader
+    await sleep(LINGER_MS); // requests that were cut off are logged now, and the log may have a slow reader
     logger.info('stopped');
     process.exit();
   }
@@ -60,11 +60,11 @@ export async function serve(app: App, logger: Logger, settings: Settings): Promi
   logger.info(server.address(), 'listening');
 }
 
-/** Ends the process as the signal does by default, which does not wait for a name lookup in another thread. */
+/** Ends the process as the signal does by default, without waiting for a name lookup in another thread. */
 function endNow(signal: NodeJS.Signals): never {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
-  process.exit(1); // as process 1 of a container it would survive
+  process.exit(1); // process 1 of a container survives the signal
 }
 
 /** Logs why, whatever LOG_LEVEL is, and ends the process: with 1 when it cannot start, with 70 for a bug. */
