@@ -41,7 +41,6 @@ const FIGURE = new RegExp(
 export const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
 export const DATES =
   /\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\dZ+:.,-]*|\[?\d{1,2}\/\w{3}\/\d{4}[ :]\d\d:\d\d:\d\d[^\]]*\]?|(?<!(?:elapsed|took|latency|duration|time)\W{1,3})\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b/gi;
-export const LEVEL = /\b(?:trace|debug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const VARYING = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+(?:[.,:]\d+)*/gi;
 /** Ids, whose letters are no words. */
 const HEX = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d])/giu;

@@ -1,17 +1,7 @@
-/** Judges whether a service's log lines name it: what differs between A's lines and B's, and stays the same in each, is a name. */
-import {
-  constant,
-  DATES,
-  inAll,
-  LEVEL,
-  MAX_CHARS,
-  MAX_PLACES,
-  placeOf,
-  union,
-  WITH_UNIT,
-  wordsIn,
-} from './log-line.ts';
+/** Judges whether log lines name their service: a name differs between A's lines and B's, and stays the same in each. */
+import { constant, DATES, inAll, MAX_CHARS, MAX_PLACES, placeOf, union, WITH_UNIT, wordsIn } from './log-line.ts';
 
+const LEVEL = /\b(?:trace|debug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const MANY = 5;
 
 /** What is in each of the sets, or in five of them: a server may write its own line beside the service's. */
@@ -72,7 +62,7 @@ export function tellsService(role: 'a' | 'b', own: string[], others: string[], o
   const ofOther = role === 'a' ? 'b' : 'a';
   const words = ownWords(own, others)
     .filter((word) => word !== ofOther)
-    .map((word) => ({ isSure: word === role || /(?:^|service|svc|app)[ab]$/.test(word), where: wherever(word) }));
+    .map((word) => ({ isSure: word === role, where: wherever(word) }));
   return (line: string): boolean => {
     if (pairsIn(line).intersection(names).size > 0) return true;
     const plain = line
