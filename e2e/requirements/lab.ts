@@ -98,7 +98,7 @@ function expectFailures(record: Recorded, key: 'hang' | 'gone', when: string, wi
   for (const trace of tracesOf(record, key)) expectFailure(trace, when, withinMs, statuses);
 }
 
-const timesOut = lab({
+export const timesOut = lab({
   name: 'B answers 503 while A hangs',
   needs: ['a', 'b'],
   why: "Without a timeout, B waits as long as A hangs, and so does B's caller: one hanging service becomes two.",
@@ -108,7 +108,7 @@ const timesOut = lab({
     expectFailures(record, 'hang', 'while A is frozen', record.limits.answerMs, statuses),
 });
 
-const recoversFromHang = recovers('B answers 200 again once A is resumed', 'A no longer frozen', (pair) =>
+export const recoversFromHang = recovers('B answers 200 again once A is resumed', 'A no longer frozen', (pair) =>
   pair.resume(),
 );
 
@@ -121,7 +121,7 @@ interface AfterStop {
   later?: Exchange;
 }
 
-const isGone = lab<AfterStop>({
+export const isGone = lab<AfterStop>({
   name: 'A no longer answers once it is stopped',
   needs: ['a'],
   why: 'A service that keeps running after it was stopped cannot be replaced: the next one finds its port taken, and no one knows which of the two answers.',
@@ -148,7 +148,7 @@ function expectEnded(survivor: string | undefined, service: string) {
   );
 }
 
-const survives = lab({
+export const survives = lab({
   name: 'B answers 503 while A is stopped',
   needs: ['a', 'b'],
   why: "503 says that it is not the caller's fault and may pass; a 500, a 200 or a closed connection says something else.",
@@ -158,7 +158,7 @@ const survives = lab({
     expectFailures(record, 'gone', 'while A is stopped', record.limits.goneMs, statuses),
 });
 
-const logsTheError = lab({
+export const logsTheError = lab({
   name: 'B logs an error while A is stopped',
   needs: ['a', 'b'],
   why: "When callers see 503, people look into B's log first.",
@@ -195,7 +195,7 @@ export const recoversFromStop = recovers(
   },
 );
 
-const isIndependent = lab<Exchange>({
+export const isIndependent = lab<Exchange>({
   name: 'A answers while B is stopped',
   needs: ['a', 'b'],
   isHttp: true,
@@ -216,7 +216,7 @@ interface WithStandIn {
   given: string;
 }
 
-const asksA = lab<WithStandIn | undefined>({
+export const asksA = lab<WithStandIn | undefined>({
   name: 'B asks A for each answer, and passes on what A says',
   needs: ['a', 'b'],
   why: 'If B answers without A, the two are not a distributed system: B never depends on another service.',
@@ -265,9 +265,3 @@ export const withBothUp = [
   logsTheRequired('b'),
   measures,
 ];
-export const whenAHangs = [timesOut];
-export const onceAGoesOn = [recoversFromHang];
-export const whenAIsStopped = [survives, logsTheError, staysHealthy, isGone];
-export const onceAIsStarted = [recoversFromStop];
-export const whenBIsStopped = [isIndependent];
-export const whenAIsReplaced = [asksA];

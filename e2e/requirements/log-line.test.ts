@@ -4,14 +4,13 @@ import {
   failureWords,
   latencyPlaces,
   namesEndpoint,
-  ownWords,
   tellsFailure,
   tellsLatency,
-  tellsService,
   tellsStatus,
   tellsStatusCode,
   type Logged,
 } from './log-line.ts';
+import { ownWords, tellsService } from './service-name.ts';
 
 /** Real lines about a `/health` that was answered with 200, by what they tell: service, endpoint, status, latency. */
 const LINES: Record<string, string> = {

@@ -38,10 +38,9 @@ const FIGURE = new RegExp(
   String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?<iso>[\d.]+)S\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
   'gi',
 );
-const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
-const DATES =
+export const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
+export const DATES =
   /\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d[\dZ+:.,-]*|\[?\d{1,2}\/\w{3}\/\d{4}[ :]\d\d:\d\d:\d\d[^\]]*\]?|(?<!(?:elapsed|took|latency|duration|time)\W{1,3})\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b/gi;
-const LEVEL = /\b(?:trace|debug|info|notice|warn(?:ing)?|error|fail|crit(?:ical)?|fatal)\b/gi;
 const VARYING = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\d+(?:[.,:]\d+)*/gi;
 /** Ids, whose letters are no words. */
 const HEX = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d])/giu;
@@ -49,8 +48,8 @@ const HEX = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d])(?=[a-f]*\d)
 const IDS =
   /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|(?<![\p{L}\d.])(?=[\da-f]*[a-f])(?=[a-f]*\d)[\da-f]{6,}(?![\p{L}\d]|[-+]\d)/giu;
 const CONTEXT_CHARS = 24;
-const MAX_CHARS = 2000; // of a line
-const MAX_PLACES = 100; // in a line: a flood is no log of a request
+export const MAX_CHARS = 2000; // of a line
+export const MAX_PLACES = 100; // in a line: a flood is no log of a request
 const QUERY = /\?[^\s"',;|)\]}]*/g;
 const DECIMAL_COMMA = /(?<=[\s=:])(\d+),(\d+)(?=\s|$|[a-zµμ])/gi;
 /** A word, with what separates it from the value behind it. */
@@ -62,7 +61,7 @@ const LEAST_SHARE = 0.5; // of the time that was caused: a service that waits fo
 const without = (line: string, msg: string) => (msg ? line.replaceAll(msg, ' ') : line).slice(0, MAX_CHARS);
 
 /** A line without what changes each time: its date, ids, queries, the text that was sent, and the number of its blanks. */
-const constant = (line: string, msg = '') =>
+export const constant = (line: string, msg = '') =>
   without(line.replace(QUERY, '?'), msg)
     .replace(DATES, ' ')
     .replace(IDS, ' ')
@@ -70,7 +69,7 @@ const constant = (line: string, msg = '') =>
     .replace(/\s+/g, ' ');
 
 /** The text before a value that stays the same: the word in front of it, or the last characters if there is no word. */
-function placeOf(line: string, index: number): string {
+export function placeOf(line: string, index: number): string {
   const before = line
     .slice(Math.max(0, index - 4 * CONTEXT_CHARS), index)
     .replace(VARYING, '#')
@@ -131,7 +130,7 @@ function placesOf(call: Logged) {
 }
 
 /** The words of a line, without what varies from one request to the next: numbers, ids and the text that was sent. */
-function wordsIn(line: string, msg = ''): Set<string> {
+export function wordsIn(line: string, msg = ''): Set<string> {
   const told = without(line, msg)
     .replace(HEX, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2');
@@ -139,8 +138,8 @@ function wordsIn(line: string, msg = ''): Set<string> {
   return new Set(words.filter((word) => !/\d.*\d/.test(word)));
 }
 
-const union = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.union(set), new Set<T>());
-const inAll = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.intersection(set));
+export const union = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.union(set), new Set<T>());
+export const inAll = <T>(sets: Set<T>[]) => sets.reduce((all, set) => all.intersection(set));
 /** The small numbers in fields, such as a level's, except times and the status. */
 function levelsIn(line: string, status: number): Set<string> {
   const fields = [...line.matchAll(/([a-z_]\w*)["']?\s?[=:]\s?["']?(\d{1,3})(?![\w.:-])/gi)];
@@ -197,90 +196,6 @@ export function tellsLatency(line: string, moving: string[] | undefined, places:
     if ((moving ?? places).includes(before)) return true;
     return !moving && Math.min(...ms) * 1e6 < MOMENT_MS && (unit !== '' || isAlone || NAME_OF_TIME.test(before));
   });
-}
-
-const MANY = 5;
-
-/** What is in each of the sets, or in five of them: a server may write its own line beside the service's. */
-function inMany<T>(sets: Set<T>[]): Set<T> {
-  const counts = Map.groupBy(
-    sets.flatMap((set) => [...set]),
-    (one) => one,
-  );
-  return new Set([...counts].flatMap(([one, { length }]) => (length >= Math.min(sets.length, MANY) ? [one] : [])));
-}
-
-/** The words in the lines of one service about each request that are in no line of the other. */
-export function ownWords(own: string[], others: string[]): string[] {
-  const foreign = union(others.map((line) => wordsIn(line)));
-  return [...inMany(own.map((line) => wordsIn(line))).difference(foreign)];
-}
-
-const SERVICE =
-  /(?:service|svc|app|application|component|name|logger|module|source|category)\W{0,4}(?:service|svc|app)?\W?$/i;
-
-/** The values of a line that may be names, by their places: words, and a number in a field for names. */
-function valuesIn(line: string): Map<string, Set<string>> {
-  const plain = constant(line.replace(/\/[\w-]+/g, ' '))
-    .replace(WITH_UNIT, '#')
-    .replace(LEVEL, ' ');
-  const words = [...plain.matchAll(/[\p{L}\d]+(?:[-_.:@][\p{L}\d]+)*/gu).take(MAX_PLACES)];
-  const named = words.map(({ 0: value, index }) => ({ place: placeOf(plain, index), value }));
-  const names = named.filter(({ place, value }) => /\p{L}/u.test(value) || SERVICE.test(place));
-  const byPlace = Map.groupBy(names, ({ place }) => place);
-  return new Map([...byPlace].map(([place, all]) => [place, new Set(all.map(({ value }) => value))]));
-}
-
-const pairsIn = (line: string) =>
-  new Set([...valuesIn(line)].flatMap(([place, values]) => [...values].map((value) => `${place}\0${value}`)));
-
-/** The values that a service writes in one place for each path, and that the other never writes there: names. */
-function namesIn(ofPaths: string[][], others: string[]): Set<string> {
-  const logged = ofPaths.filter(({ length }) => length > 0);
-  if (logged.length < 2) return new Set(); // what differs may be the path
-  const own = inAll(logged.map((lines) => inMany(lines.map(pairsIn))));
-  const foreign = others.map(valuesIn);
-  return new Set(
-    [...own].filter((pair) => {
-      const [place, value] = pair.split('\0') as [string, string];
-      return foreign.some((values) => values.has(place)) && !foreign.some((values) => values.get(place)?.has(value));
-    }),
-  );
-}
-
-/**
- * Returns whether a line names the service that wrote it. A name is a value that this service writes in one place for each
- * path, and that the other never writes there. Or it is a word that is in all of its lines and in none of the other's, and
- * that is the letter of the service, or stands where names stand: in front, in brackets, or in a field for names. `own` are
- * its lines about one path, `ofPaths` its lines about each.
- */
-export function tellsService(role: 'a' | 'b', own: string[], others: string[], ofPaths: string[][] = [own]) {
-  const names = namesIn(ofPaths, others);
-  const ofOther = role === 'a' ? 'b' : 'a';
-  const words = ownWords(own, others)
-    .filter((word) => word !== ofOther)
-    .map((word) => ({ isSure: word === role || /(?:^|service|svc|app)[ab]$/.test(word), where: wherever(word) }));
-  return (line: string): boolean => {
-    if (pairsIn(line).intersection(names).size > 0) return true;
-    const plain = line
-      .slice(0, MAX_CHARS)
-      .replace(DATES, ' ')
-      .replace(LEVEL, ' ')
-      .replace(/([a-z])([A-Z])/g, '$1 $2')
-      .toLowerCase();
-    return words.some(({ isSure, where }) =>
-      [...plain.matchAll(where)].some(({ index }) => isSure || isWhereNamesStand(plain, index)),
-    );
-  };
-}
-
-const wherever = (word: string) => new RegExp(String.raw`(?<![\p{L}\d])${word}(?![\p{L}\d])`, 'gu');
-
-function isWhereNamesStand(line: string, index: number): boolean {
-  const before = line.slice(0, index);
-  const isInBrackets =
-    /[[(]\s*[\w -]*$/.test(before.slice(-30)) && /^[\w -]*\s*[\])]/.test(line.slice(index, index + 40));
-  return !/[\p{L}]/u.test(before) || isInBrackets || SERVICE.test(before.slice(-40));
 }
 
 /** Whether a line names `path`, such as `/call-echo`, itself or in a field, such as `endpoint=call_echo`. */

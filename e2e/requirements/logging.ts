@@ -12,10 +12,10 @@ import {
   requestsIn,
   tellsFailure,
   tellsLatency,
-  tellsService,
   tellsStatus,
   tellsStatusCode,
 } from './log-line.ts';
+import { tellsService } from './service-name.ts';
 import { word, type Pair } from './pair.ts';
 import { Fault, linesOfSuccess, loggedOf, tracesOf, Unjudged, type Name, type Recorded } from './record.ts';
 
@@ -207,7 +207,7 @@ export const wordsInAll = (record: Recorded, key: 'hang' | 'gone', other: 'hang'
     (['slow', other] as const).flatMap((one) => loggedOf(record, one)),
   );
 
-/** For each call of a state, the words in its lines that are in no line of the states `beside`. */
+/** The words in the lines of each call of a state that are in no line of the states `beside`, call by call. */
 export const wordsOfFailure = (record: Recorded, key: 'hang' | 'gone', beside: ('slow' | 'hang' | 'gone')[]) => {
   const usual = beside.flatMap((other) => loggedOf(record, other));
   return loggedOf(record, key).map((call) => failureWords([call], usual));

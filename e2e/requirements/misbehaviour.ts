@@ -4,7 +4,7 @@ import { tryFor } from '../stack/until.ts';
 import { robust, type Check } from './check.ts';
 import { expectFailure, expectText } from './expect.ts';
 import { word, type Pair } from './pair.ts';
-import { Fault, Unjudged, waitsOf, type Exchange, type Recorded } from './record.ts';
+import { Fault, Unjudged, waitsOf, type Exchange } from './record.ts';
 import { printable } from '../stack/foreign-text.ts';
 import { FAILED, TEXTS } from './robustness.ts';
 
@@ -18,20 +18,15 @@ async function callWith(pair: Pair, behaviour: string): Promise<Exchange> {
 }
 
 /** A check while the stand-in replaces A; `act` is left out if B has not found the stand-in. */
-function standsIn<Seen>(
-  check: Omit<Check<Seen>, 'section' | 'needs' | 'isHttp' | 'act' | 'judge'> & {
-    act: (pair: Pair) => Promise<Seen>;
-    judge: (record: Recorded, seen: Seen) => void;
-  },
-): Check {
+function standsIn<Seen>(check: Omit<Check<Seen>, 'section' | 'needs' | 'isHttp'>): Check {
   return robust<Seen | undefined>({
     ...check,
     needs: ['a', 'b'],
     isHttp: true,
-    act: async (pair) => (pair.record.hasFoundStandIn ? check.act(pair) : undefined),
-    judge(record, seen) {
+    act: async (pair) => (pair.record.hasFoundStandIn ? check.act?.(pair) : undefined),
+    judge(record, seen, statuses) {
       if (!record.hasFoundStandIn) throw new Unjudged('B did not ask the stand-in that replaced A.');
-      check.judge(record, seen!);
+      check.judge(record, seen!, statuses);
     },
   });
 }
@@ -249,7 +244,6 @@ const keepsItToItself = standsIn<undefined>({
   name: 'No exception text, stack or internal address is in an answer',
   why: 'It shows strangers how the service is built, and callers begin to depend on the wording of a library.',
   fix: 'Answer with your own sentence, and write the exception into the log only.',
-  act: async () => undefined,
   judge({ failures }) {
     if (failures.length === 0) throw new Unjudged('B never answered with a failure.');
     for (const { sent, answer, received } of failures) {

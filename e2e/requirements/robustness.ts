@@ -19,7 +19,7 @@ export const TEXTS = [
 /** Statuses with which B may say that A failed. The lab wants 503; 502 and 504 say the same of a wrong or late answer. */
 export const FAILED = [502, 503, 504];
 
-const survivesA = robust<(Exchange & { text: string })[]>({
+export const survivesA = robust<(Exchange & { text: string })[]>({
   name: 'A echoes any text as it was',
   needs: ['a'],
   isHttp: true,
@@ -58,7 +58,7 @@ const FORGED = 'status=200 latency_ms=1 forged=yes';
 const CRASHED =
   'The request ended the whole process: catch the errors of reading it, for example of parsing its URL, and answer 400.';
 
-const takesOddInput = robust<Record<Name, OddInput>>({
+export const takesOddInput = robust<Record<Name, OddInput>>({
   name: 'Odd and hostile input is answered, and breaks nothing',
   needs: ['a', 'b'],
   isHttp: true,
@@ -102,7 +102,7 @@ async function speak(url: string, text: string) {
   socket.destroy();
 }
 
-function logsTheNumber(name: Name): Check {
+export function logsTheNumber(name: Name): Check {
   const service = name.toUpperCase();
   return robust({
     name: `${service}'s log lines tell the HTTP status code`,
@@ -126,7 +126,7 @@ function logsTheNumber(name: Name): Check {
 
 const CALLS = 20;
 
-const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
+export const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
   name: `${CALLS} calls at once while A hangs are all answered, and /health stays quick`,
   needs: ['a', 'b'],
   why: 'If calls wait for each other, every caller waits for all others, and so do health checks.',
@@ -149,7 +149,7 @@ const staysQuick = robust<{ calls: Exchange[]; health: Exchange } | undefined>({
   },
 });
 
-const namesTheTimeout = robust({
+export const namesTheTimeout = robust({
   name: 'The log calls a timeout a timeout',
   needs: ['a', 'b'],
   why: 'A hanging service and a missing one are fixed differently, and often only the log can tell which of them it was.',
@@ -174,7 +174,7 @@ const namesTheTimeout = robust({
 /** The resolver may need until B's timeout for a name that is gone, and any call can be late on a busy machine. */
 const isSlow = ({ answer }: Trace) => answer !== undefined && answer.ms > 500;
 
-const namesTheConnection = robust({
+export const namesTheConnection = robust({
   name: 'The log calls a failed connection a failed connection',
   needs: ['a', 'b'],
   why: namesTheTimeout.why,
@@ -201,7 +201,7 @@ const namesTheConnection = robust({
   },
 });
 
-function stopsCleanly(name: Name): Check {
+export function stopsCleanly(name: Name): Check {
   const service = name.toUpperCase();
   return robust({
     name: `${service} ends by itself when told to (SIGTERM)`,
@@ -225,10 +225,3 @@ function stopsCleanly(name: Name): Check {
     },
   });
 }
-
-export const withBothUp = [logsTheNumber('a'), logsTheNumber('b')];
-export const whenAHangs = [namesTheTimeout];
-export const whenAIsStopped = [namesTheConnection, stopsCleanly('a')];
-export const whenBIsStopped = [stopsCleanly('b')];
-export const givenOddInput = [survivesA, takesOddInput];
-export const whenAHangsUnderLoad = [staysQuick];

@@ -14,7 +14,7 @@ export const withBothUp: Situation = {
   name: 'with both up',
   needs: [],
   enter: traceSuccess,
-  checks: [...lab.withBothUp, ...robustness.withBothUp],
+  checks: [...lab.withBothUp, robustness.logsTheNumber('a'), robustness.logsTheNumber('b')],
   leave: async () => {},
 };
 
@@ -26,7 +26,7 @@ export const whenAHangs: Situation = {
     await pair.pause();
     await traceFailures(pair, 'hang');
   },
-  checks: [...lab.whenAHangs, ...robustness.whenAHangs, ...lab.onceAGoesOn],
+  checks: [lab.timesOut, robustness.namesTheTimeout, lab.recoversFromHang],
   leave: goOn,
 };
 
@@ -43,7 +43,15 @@ export const whenAIsStopped: Situation = {
     await pair.stop('a');
     await traceFailures(pair, 'gone');
   },
-  checks: [...lab.whenAIsStopped, ...robustness.whenAIsStopped, ...lab.onceAIsStarted],
+  checks: [
+    lab.survives,
+    lab.logsTheError,
+    lab.staysHealthy,
+    lab.isGone,
+    robustness.namesTheConnection,
+    robustness.stopsCleanly('a'),
+    lab.recoversFromStop,
+  ],
   leave: (pair) => pair.restore(),
 };
 
@@ -51,7 +59,7 @@ export const whenBIsStopped: Situation = {
   name: 'when B is stopped',
   needs: ['a', 'b'],
   enter: (pair: Pair) => pair.stop('b'),
-  checks: [...lab.whenBIsStopped, ...robustness.whenBIsStopped],
+  checks: [lab.isIndependent, robustness.stopsCleanly('b')],
   leave: (pair) => pair.restore(),
 };
 
@@ -73,7 +81,7 @@ export const whenAIsReplaced: Situation = {
     const patienceMs = pair.hasAnswered('b') ? goneMs + recoveryMs : recoveryMs;
     pair.record.hasFoundStandIn = Boolean(await tryFor(patienceMs, isFound, 500));
   },
-  checks: [...lab.whenAIsReplaced, ...misbehaviour.whenAIsReplaced],
+  checks: [lab.asksA, ...misbehaviour.whenAIsReplaced],
   async leave(pair) {
     await pair.putBackA();
     await pair.restore();
@@ -92,7 +100,7 @@ export const givenOddInput: Situation = {
   name: 'given odd input',
   needs: ['a', 'b'],
   enter: async () => {},
-  checks: robustness.givenOddInput,
+  checks: [robustness.survivesA, robustness.takesOddInput],
   leave: (pair) => pair.restore(),
 };
 
@@ -103,7 +111,7 @@ export const whenAHangsUnderLoad: Situation = {
     pair.isAAway = true;
     await pair.pause();
   },
-  checks: robustness.whenAHangsUnderLoad,
+  checks: [robustness.staysQuick],
   leave: goOn,
 };
 
