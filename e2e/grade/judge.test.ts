@@ -196,11 +196,12 @@ const logging =
     sound.log(request).map((line) => change(line, request));
 
 describe('A record of a pair that writes very much about each request', () => {
-  it('is judged within five seconds', () => {
+  it('is judged in five seconds of CPU time', () => {
     const flood = Array.from({ length: 200 }, (_, index) => `n${index}=${index * 3}.${index}`).join(' ');
-    const start = performance.now();
+    const start = process.cpuUsage();
     failedIn({ log: (request) => [...sound.log(request), ...Array(10).fill(`${flood} ${request.path}`)] });
-    expect(performance.now() - start).to.be.below(5000);
+    const { user, system } = process.cpuUsage(start); // microseconds
+    expect((user + system) / 1000).to.be.below(5000);
   });
 });
 
