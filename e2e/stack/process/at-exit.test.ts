@@ -5,13 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { docker } from '../docker/engine.ts';
 import { describeWithDocker } from '../docker/describe-with-docker.ts';
+import { lineReader } from '../output.ts';
 import { ROOT } from '../paths.ts';
 import { until } from '../until.ts';
 
 const CONTAINERS = ['mocha', 'e2e/requirements/containers.test.ts', '-g', 'runs as the user node'];
-/** Mocha runs each file in a process of its own. */
-const PARALLEL = ['mocha', '--parallel', '--jobs', '2', CONTAINERS[1]!, 'e2e/requirements/log-line.test.ts'];
 const PROCESSES = ['mocha', 'e2e/requirements/specification.test.ts', '-g', 'two processes'];
+const FILES = ['e2e/requirements/containers.test.ts', 'e2e/stack/main.test.ts'];
+const IN_PARALLEL = ['mocha', '--parallel', '--jobs', '2', ...FILES, '-g', 'runs as the user node|npm start'];
+
+const RUNS_AT_ONCE = 4;
+const SAMPLE_MS = 40;
 
 /** A run of tests, in a process group of its own as a shell gives one to each command. */
 interface Run {
@@ -21,24 +25,34 @@ interface Run {
   output: string;
 }
 
-type Moment = (run: Run) => Promise<boolean>;
+type Moment = (run: Run) => boolean;
 
-/** The processes of the run that are there now, each with its number, its command and its environment. */
-function processesOf({ mark }: Run): string[] {
-  const list = execFileSync('ps', ['axeww', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 1e8 });
-  return list.split('\n').filter((line) => line.includes(`COMPOSE_PROJECT_NAME=${mark}`) && !/^ *\d+ Z/.test(line));
+let sample = { at: -Infinity, lines: [] as string[] };
+
+/** The processes of this machine, each with its number, its command and its environment. All runs share one list. */
+function processes(): string[] {
+  if (performance.now() - sample.at > SAMPLE_MS) {
+    const list = execFileSync('ps', ['axeww', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 1e8 });
+    sample = { at: performance.now(), lines: list.split('\n').filter((line) => !/^ *\d+ Z/.test(line)) };
+  }
+  return sample.lines;
 }
 
-const containersOf = ({ mark }: Run) => docker(['ps', '--all', '--quiet', '--filter', `name=${mark}`]);
+const processesOf = ({ mark }: Run) => processes().filter((line) => line.includes(`COMPOSE_PROJECT_NAME=${mark}`));
+const isRunning = (part: RegExp) => (run: Run) => processesOf(run).some((line) => part.test(line));
 
-async function inEngine(run: Run): Promise<string[]> {
-  const named = ['--quiet', '--filter', `name=${run.mark}`];
+/** What happened to containers since the tests began, such as `create interrupted-0a1b2c3d-service-a-1`. */
+const events: string[] = [];
+const eventsOf = (event: string, { mark }: Run) => events.filter((line) => line.startsWith(`${event} ${mark}`));
+
+async function inEngine({ mark }: Run): Promise<string[]> {
+  const named = ['--quiet', '--filter', `name=${mark}`];
   const images = await docker(['images', '--format', '{{.Repository}}:{{.Tag}}']);
   return [
-    await containersOf(run),
+    await docker(['ps', '--all', ...named]),
     await docker(['network', 'ls', ...named]),
     await docker(['volume', 'ls', ...named]),
-    ...images.split('\n').filter((image) => image.includes(run.mark)),
+    ...images.split('\n').filter((image) => image.includes(mark)),
   ].filter(Boolean);
 }
 
@@ -56,8 +70,6 @@ const signals: Record<string, (npx: ChildProcess) => Promise<unknown>> = {
   'by a SIGTERM to npm alone': async (npx) => npx.kill('SIGTERM'),
 };
 
-const HOW = Object.keys(signals).join(' or ');
-
 /** Starts the tests, sends the signal at the moment, and resolves once no process of the run is left. */
 async function interrupt(args: string[], signal: string, moment: Moment): Promise<Run> {
   const mark = `interrupted-${randomBytes(4).toString('hex')}`;
@@ -66,7 +78,7 @@ async function interrupt(args: string[], signal: string, moment: Moment): Promis
   const run = { npx, mark, output: '' };
   npx.stdout!.setEncoding('utf8').on('data', (chunk) => (run.output += chunk));
   const ended = once(npx, 'exit');
-  await until('the moment to interrupt the run', () => moment(run), 60_000, 5);
+  await until('the moment to interrupt the run', () => moment(run), 60_000);
   await signals[signal]!(npx);
   await ended;
   await until('the processes of the run to end', () => processesOf(run).length === 0, 30_000, 100);
@@ -74,39 +86,74 @@ async function interrupt(args: string[], signal: string, moment: Moment): Promis
   return run;
 }
 
+/** One test for each moment and each signal. They run side by side from the first test on. */
+function interruptions(title: string, args: string[], moments: Record<string, Moment>, judge?: (run: Run) => unknown) {
+  const cases = Object.entries(moments).flatMap(([when, moment]) =>
+    Object.keys(signals).map((signal) => ({
+      title: `${title} when it is interrupted ${when} ${signal}`,
+      run: async () => judge?.(await interrupt(args, signal, moment)),
+      ended: Promise.withResolvers<void>(),
+    })),
+  );
+  const waiting = [...cases];
+  const runNext = async (): Promise<void> => {
+    const next = waiting.shift();
+    if (!next) return;
+    await next.run().then(() => next.ended.resolve(), next.ended.reject);
+    return runNext();
+  };
+
+  before(() => {
+    for (const { ended } of cases) ended.promise.catch(() => {}); // its own test reports it
+    for (let run = 0; run < RUNS_AT_ONCE; run++) void runNext();
+  });
+
+  for (const { title, ended } of cases) it(title, () => ended.promise);
+}
+
 describe('A run of the tests on processes', function () {
   this.timeout(120_000);
 
-  const moments: Record<string, Moment> = {
-    'while the services start': async (run) => processesOf(run).some((line) => line.includes('service-b/src/main.ts')),
-    'during a test': async ({ output }) => output.includes('✔'),
-  };
-  for (const [when, moment] of Object.entries(moments)) {
-    it(`leaves no process when it is interrupted ${when}, ${HOW}`, async () => {
-      await Promise.all(Object.keys(signals).map((signal) => interrupt(PROCESSES, signal, moment)));
-    });
-  }
+  interruptions('leaves no process', PROCESSES, {
+    'while the services start': isRunning(/service-b\/src\/main.ts/),
+    'during a test': ({ output }) => output.includes('✔'),
+  });
 });
 
 describeWithDocker('A run of the tests on containers', function () {
   this.timeout(120_000);
 
-  const moments: Record<string, Moment> = {
-    'while the images are built': async (run) => processesOf(run).some((line) => line.includes('--build')),
-    'while the containers are created': async (run) => (await containersOf(run)) !== '',
-    'during a test': async ({ output }) => output.includes('✔'),
-    'while the stack is taken down': async (run) => processesOf(run).some((line) => / down --rmi/.test(line)),
-  };
-  async function expectNothingLeft(args: string[], moment: Moment) {
-    const runs = await Promise.all(Object.keys(signals).map((signal) => interrupt(args, signal, moment)));
-    for (const run of runs) expect(await inEngine(run)).to.deep.equal([]);
-  }
+  let following: ChildProcess;
+  before(() => {
+    const format = ['--filter', 'type=container', '--format', '{{.Action}} {{.Actor.Attributes.name}}'];
+    following = spawn('docker', ['events', ...format], { stdio: ['ignore', 'pipe', 'inherit'] });
+    following.stdout!.setEncoding('utf8').on(
+      'data',
+      lineReader((line) => events.push(line)),
+    );
+  });
+  after(() => following.kill());
 
-  for (const [when, moment] of Object.entries(moments)) {
-    it(`leaves nothing in the engine when it is interrupted ${when}, ${HOW}`, () =>
-      expectNothingLeft(CONTAINERS, moment));
-  }
+  const isEmpty = async (run: Run) => expect(await inEngine(run)).to.deep.equal([]);
 
-  it(`leaves nothing when two files run at once, ${HOW}`, () =>
-    expectNothingLeft(PARALLEL, moments['while the containers are created']!));
+  const isTakenDown = isRunning(/ down --rmi/);
+  interruptions(
+    'leaves nothing in the engine',
+    CONTAINERS,
+    {
+      'while the images are built': isRunning(/ --build/),
+      'while the containers are created': (run) => eventsOf('create', run).length > 0,
+      'during a test': ({ output }) => output.includes('✔'),
+      'while the stack is taken down': (run) => eventsOf('destroy', run).length > 0 && isTakenDown(run),
+    },
+    isEmpty,
+  );
+
+  const haveServicesStarted = isRunning(/service-b\/src\/main.ts/);
+  interruptions(
+    'leaves nothing in the engine, with its files side by side,',
+    IN_PARALLEL,
+    { 'while both have a pair': (run) => eventsOf('create', run).length > 0 && haveServicesStarted(run) },
+    isEmpty,
+  );
 });

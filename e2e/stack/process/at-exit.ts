@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { signal } from './state.ts';
 
-const TERM_PATIENCE_MS = 30_000; // for a command that removes containers of its own
+const TERM_PATIENCE_MS = 60_000; // for a command, or a worker of Mocha's, that removes containers of its own
+const WORKER = /\/mocha\/lib\/nodejs\/worker\./;
 const groups = new Set<number>();
 const removals = new Set<() => void>();
 let isInstalled = false;
@@ -17,8 +18,10 @@ export function removeAtExit(remove: () => void): () => void {
   return keep(removals, remove);
 }
 
-/** Run by Mocha before the first test (see .mocharc.mjs), as a test may start processes that it cannot register here. */
+// Mocha runs these before the first test (see .mocharc.mjs), as a test may start processes that it cannot register here:
+// the first in its own process, the second in each worker of `--parallel`, too.
 export const mochaGlobalSetup = install;
+export const mochaHooks = { beforeAll: install };
 
 /** `spawnSync` for removals: in a process group of its own, so that a second Ctrl-C does not reach it. */
 export function runToEnd(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
@@ -83,25 +86,27 @@ function cleanUp() {
   for (const remove of removals) remove();
 }
 
-interface Process {
-  pid: number;
-  parent: number;
-}
-
-/** Those of this machine that have not ended. (Node cannot reap its own children while it ends.) */
-function runningProcesses(): Process[] {
-  const { pid: own, stdout } = runToEnd('ps', ['-eo', 'pid=,ppid=,stat=']);
+/** The processes of this machine that have not ended. (Node cannot reap its own children while it ends.) */
+function runningProcesses() {
+  const { pid: own, stdout } = runToEnd('ps', ['-eww', '-o', 'pid=,ppid=,stat=,args=']);
   return (stdout ?? '')
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter(([pid, , state]) => state && !state.startsWith('Z') && Number(pid) !== own)
-    .map(([pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+    .map(([pid, parent, , ...args]) => ({
+      pid: Number(pid),
+      parent: Number(parent),
+      isWorker: WORKER.test(args.join(' ')),
+    }));
 }
 
+/** Leaves out what a worker has started: a signal would interrupt the worker's own cleanup. */
 function descendantsOf(ancestor: number): number[] {
   const running = runningProcesses();
   const childrenOf = (parent: number): number[] =>
-    running.filter((each) => each.parent === parent).flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
+    running
+      .filter((each) => each.parent === parent)
+      .flatMap(({ pid, isWorker }) => (isWorker ? pid : [pid, ...childrenOf(pid)]));
   return childrenOf(ancestor);
 }
 
