@@ -15,7 +15,7 @@ const FILES = ['e2e/requirements/containers.test.ts', 'e2e/stack/main.test.ts'];
 const IN_PARALLEL = ['mocha', '--parallel', '--jobs', '2', ...FILES, '-g', 'runs as the user node|npm start'];
 
 const RUNS_AT_ONCE = 4;
-const SAMPLE_MS = 40;
+const SAMPLE_MS = 60;
 
 /** A run of tests, in a process group of its own as a shell gives one to each command. */
 interface Run {
@@ -43,7 +43,7 @@ const isRunning = (part: RegExp) => (run: Run) => processesOf(run).some((line) =
 
 /** What happened to containers since the tests began, such as `create interrupted-0a1b2c3d-service-a-1`. */
 const events: string[] = [];
-const eventsOf = (event: string, { mark }: Run) => events.filter((line) => line.startsWith(`${event} ${mark}`));
+const hasHappened = (event: string, { mark }: Run) => events.some((line) => line.startsWith(`${event} ${mark}`));
 
 async function inEngine({ mark }: Run): Promise<string[]> {
   const named = ['--quiet', '--filter', `name=${mark}`];
@@ -86,38 +86,49 @@ async function interrupt(args: string[], signal: string, moment: Moment): Promis
   return run;
 }
 
-/** One test for each moment and each signal. They run side by side from the first test on. */
-function interruptions(title: string, args: string[], moments: Record<string, Moment>, judge?: (run: Run) => unknown) {
-  const cases = Object.entries(moments).flatMap(([when, moment]) =>
-    Object.keys(signals).map((signal) => ({
-      title: `${title} when it is interrupted ${when} ${signal}`,
-      run: async () => judge?.(await interrupt(args, signal, moment)),
-      ended: Promise.withResolvers<void>(),
-    })),
+interface Interruption {
+  what: string;
+  args: string[];
+  when: string;
+  moment: Moment;
+}
+
+/** One test for each row and each signal. They run side by side, a few at a time. `left` must find nothing after any. */
+function interruptions(rows: Interruption[], left: (run: Run) => Promise<string[]>) {
+  const cases = rows.flatMap((row) =>
+    Object.keys(signals).map((signal) => ({ ...row, signal, ...Promise.withResolvers<void>() })),
   );
   const waiting = [...cases];
-  const runNext = async (): Promise<void> => {
-    const next = waiting.shift();
-    if (!next) return;
-    await next.run().then(() => next.ended.resolve(), next.ended.reject);
-    return runNext();
-  };
-
+  async function runAll() {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { args, signal, moment, resolve, reject } = next;
+      await interrupt(args, signal, moment)
+        .then(async (run) => expect(await left(run)).to.deep.equal([]))
+        .then(() => resolve(), reject);
+    }
+  }
   before(() => {
-    for (const { ended } of cases) ended.promise.catch(() => {}); // its own test reports it
-    for (let run = 0; run < RUNS_AT_ONCE; run++) void runNext();
+    for (const { promise } of cases) promise.catch(() => {}); // its own test reports it
+    for (let run = 0; run < RUNS_AT_ONCE; run++) void runAll();
   });
-
-  for (const { title, ended } of cases) it(title, () => ended.promise);
+  for (const { what, when, signal, promise } of cases)
+    it(`${what} when it is interrupted ${when} ${signal}`, () => promise);
 }
+
+const isTesting: Moment = ({ output }) => output.includes('✔');
+const haveServices = isRunning(/service-b\/src\/main\.ts/);
 
 describe('A run of the tests on processes', function () {
   this.timeout(120_000);
 
-  interruptions('leaves no process', PROCESSES, {
-    'while the services start': isRunning(/service-b\/src\/main.ts/),
-    'during a test': ({ output }) => output.includes('✔'),
-  });
+  const tests = { what: 'leaves no process', args: PROCESSES };
+  interruptions(
+    [
+      { ...tests, when: 'while the services start', moment: haveServices },
+      { ...tests, when: 'during a test', moment: isTesting },
+    ],
+    async () => [],
+  );
 });
 
 describeWithDocker('A run of the tests on containers', function () {
@@ -127,33 +138,31 @@ describeWithDocker('A run of the tests on containers', function () {
   before(() => {
     const format = ['--filter', 'type=container', '--format', '{{.Action}} {{.Actor.Attributes.name}}'];
     following = spawn('docker', ['events', ...format], { stdio: ['ignore', 'pipe', 'inherit'] });
-    following.stdout!.setEncoding('utf8').on(
-      'data',
-      lineReader((line) => events.push(line)),
-    );
+    const read = lineReader((line) => events.push(line));
+    following.stdout!.setEncoding('utf8').on('data', read);
   });
   after(() => following.kill());
 
-  const isEmpty = async (run: Run) => expect(await inEngine(run)).to.deep.equal([]);
-
+  const isCreating: Moment = (run) => hasHappened('create', run);
   const isTakenDown = isRunning(/ down --rmi/);
+  const tests = { what: 'leaves nothing in the engine', args: CONTAINERS };
+  const parallel = { what: 'leaves no process and nothing in the engine with --parallel', args: IN_PARALLEL };
   interruptions(
-    'leaves nothing in the engine',
-    CONTAINERS,
-    {
-      'while the images are built': isRunning(/ --build/),
-      'while the containers are created': (run) => eventsOf('create', run).length > 0,
-      'during a test': ({ output }) => output.includes('✔'),
-      'while the stack is taken down': (run) => eventsOf('destroy', run).length > 0 && isTakenDown(run),
-    },
-    isEmpty,
-  );
-
-  const haveServicesStarted = isRunning(/service-b\/src\/main.ts/);
-  interruptions(
-    'leaves nothing in the engine, with its files side by side,',
-    IN_PARALLEL,
-    { 'while both have a pair': (run) => eventsOf('create', run).length > 0 && haveServicesStarted(run) },
-    isEmpty,
+    [
+      {
+        ...parallel,
+        when: 'while one worker has processes and one creates containers',
+        moment: (run) => isCreating(run) && haveServices(run),
+      },
+      { ...tests, when: 'while the images are built', moment: isRunning(/ --build/) },
+      { ...tests, when: 'while the containers are created', moment: isCreating },
+      { ...tests, when: 'during a test', moment: isTesting },
+      {
+        ...tests,
+        when: 'while the stack is taken down',
+        moment: (run) => hasHappened('destroy', run) && isTakenDown(run),
+      },
+    ],
+    inEngine,
   );
 });
