@@ -182,7 +182,7 @@ describe('The bench', () => {
 
   describe('in its short form', () => {
     it('finds every ratio within twice its target, and writes what it measured', async function () {
-      this.timeout(300_000); // less than one minute on a quiet machine
+      this.timeout(300_000); // about half a minute on a quiet machine
       const folder = await mkdtemp(join(tmpdir(), 'bench-'));
       try {
         const [json, svg] = [join(folder, 'bench.json'), join(folder, 'bench.svg')];

@@ -10,7 +10,7 @@ import { textTable } from './text-table.ts';
 const HELP = `What the services cost, beside bare node:http and beside the plainest use of Koa and got.
 
   npm run bench                 all figures, in about 5 minutes
-  npm run bench -- --quick      the main ones, in about 1 minute; ends with 1 when one is more than twice its target
+  npm run bench -- --quick      the main ones, in about half a minute; ends with 1 when one is more than twice its target
 
   --json FILE    all figures, for machines
   --svg FILE     the main ones, as a picture
@@ -20,7 +20,7 @@ const OPTIONS = { quick: { type: 'boolean' }, json: { type: 'string' }, svg: { t
 await command(HELP, OPTIONS, async (values) => {
   checkFiles(values, ['json', 'svg']);
   const start = performance.now();
-  const about = values.quick ? '1 minute' : '5 minutes';
+  const about = values.quick ? '30 s' : '300 s';
   function progress(step: string) {
     const seconds = Math.round((performance.now() - start) / 1000);
     const line = `${seconds} s of about ${about} · ${step}`;

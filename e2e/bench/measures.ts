@@ -8,7 +8,6 @@ import { callMany, closedLoop, openLoop, type Latencies } from '../experiment/lo
 import { startServer, VARIANTS, type Server, type Variant } from './servers.ts';
 
 const DEADLINE_MS = 1000;
-const WARM_UP_CALLS = 15_000; // not seconds: a slow machine's code must be as well compiled as a fast one's
 
 /** Tells people what is being measured now. */
 export type Progress = (step: string) => void;
@@ -22,19 +21,24 @@ export interface Round {
 }
 
 const PATHS = { a: '/echo?msg=hello', b: '/call-echo?msg=hello' };
+const LABELS = { a: 'A /echo', b: 'B /call-echo' };
 const CPU_TARGETS: Record<'a' | 'b', Target> = { a: { floor: 1.7 }, b: { plain: 0.65, floor: 2.2 } };
 
-/** Starts every variant of a service, and uses each for a while so that what is measured later is compiled code. */
+/**
+ * Starts every variant of a service, and makes `calls` calls of each, so that what is measured later is compiled code. (A
+ * number of calls, not of seconds: the code of a slow machine must be as well compiled as that of a fast one.)
+ */
 export async function startWarm(
   service: 'a' | 'b',
   serviceAUrl: string | undefined,
+  calls: number,
   progress: Progress,
 ): Promise<Servers> {
   const servers = {} as Servers;
   for (const variant of VARIANTS) {
     progress(`service ${service.toUpperCase()}: starting and warming up ${variant}`);
     servers[variant] = await startServer(service, variant, serviceAUrl ? { SERVICE_A_URL: serviceAUrl } : {});
-    await callMany(servers[variant].url + PATHS[service], WARM_UP_CALLS);
+    await callMany(servers[variant].url + PATHS[service], calls);
   }
   return servers;
 }
@@ -47,9 +51,8 @@ export async function callsAtConnections(
   connections: number[],
   seconds: number,
 ) {
-  const label = service === 'a' ? 'A /echo' : 'B /call-echo';
   for (const count of connections) {
-    const at = `${label}, ${count} ${count === 1 ? 'connection' : 'connections'}`;
+    const at = `${LABELS[service]}, ${count} ${count === 1 ? 'connection' : 'connections'}`;
     for (const variant of variants) {
       progress(`${at}: ${variant}`);
       const { latencies, cpuMs } = await withCpu(servers[variant], (url) =>
@@ -73,7 +76,7 @@ export async function callsAtRate(
   rate: number,
   seconds: number,
 ) {
-  const at = `${service === 'a' ? 'A /echo' : 'B /call-echo'}, open loop`;
+  const at = `${LABELS[service]}, open loop`;
   for (const variant of variants) {
     progress(`${at}: ${variant}`);
     const latencies = await openLoop(servers[variant].url + PATHS[service], rate, seconds);
@@ -82,7 +85,7 @@ export async function callsAtRate(
   }
 }
 
-/** Calls while A hangs: as many calls a second as are to be in flight, since each takes one second. */
+/** Calls while A hangs. A call takes one second, so `inFlight` calls a second keep as many in flight. */
 export async function hangingCalls({ figures, variants, progress }: Round, servers: Servers, inFlight: number[]) {
   const limits: Record<number, number> = { 256: 20, 2000: 50 };
   for (const count of inFlight) {
@@ -99,7 +102,7 @@ export async function hangingCalls({ figures, variants, progress }: Round, serve
   }
 }
 
-/** Calls while A is stopped: answers of 503 as fast as 32 connections take them. */
+/** Calls while A is stopped: 32 connections take the 503s as fast as they can. */
 export async function refusedCalls({ figures, variants, progress }: Round, servers: Servers, seconds: number) {
   for (const variant of variants) {
     progress(`A is stopped: ${variant}`);
@@ -178,15 +181,8 @@ export async function containers(figures: Figures, rounds: number, progress: Pro
 
 /** Sums the layers of our Dockerfile, in MB. `docker history` lists the newest layer first. */
 async function sizeBeyondBase(image: string) {
-  const history = await docker([
-    'history',
-    '--human=false',
-    '--no-trunc',
-    '--format',
-    '{{.Size}} {{.CreatedBy}}',
-    image,
-  ]);
-  const layers = history.split('\n');
+  const format = ['--human=false', '--no-trunc', '--format', '{{.Size}} {{.CreatedBy}}'];
+  const layers = (await docker(['history', ...format, image])).split('\n');
   const own = layers.slice(0, layers.findIndex((layer) => layer.includes('WORKDIR /app')) + 1);
   return own.reduce((sum, layer) => sum + Number.parseInt(layer), 0) / 1e6;
 }

@@ -29,8 +29,8 @@ export async function run(progress: Progress): Promise<Bench> {
   const figures = new Figures();
   for (const round of rounds(3, figures, progress)) await processStarts(round);
 
-  const a = await startWarm('a', undefined, progress);
-  const b = await startWarm('b', a.product.url, progress); // one A behind every B: only B differs
+  const a = await startWarm('a', undefined, 15_000, progress);
+  const b = await startWarm('b', a.product.url, 15_000, progress); // one A behind every B: only B differs
   for (const round of rounds(4, figures, progress)) {
     await callsAtConnections(round, 'b', b, [1, 32, 256], 2);
     await callsAtConnections(round, 'a', a, [1, 32, 256], 1);
@@ -62,14 +62,14 @@ export async function run(progress: Progress): Promise<Bench> {
   return report(figures, []);
 }
 
-/** The short form, in less than a minute: what a call that succeeds costs at 32 connections. */
+/** The short form, in about half a minute: what a call that succeeds costs at 32 connections. */
 export async function runQuick(progress: Progress): Promise<Bench> {
   const figures = new Figures();
-  const a = await startWarm('a', undefined, progress);
-  const b = await startWarm('b', a.product.url, progress);
+  const a = await startWarm('a', undefined, 5000, progress);
+  const b = await startWarm('b', a.product.url, 5000, progress);
   for (const round of rounds(4, figures, progress)) {
-    await callsAtConnections(round, 'b', b, [32], 1.2);
-    await callsAtConnections(round, 'a', a, [32], 0.8);
+    await callsAtConnections(round, 'b', b, [32], 0.9);
+    await callsAtConnections(round, 'a', a, [32], 0.6);
   }
   for (const variant of VARIANTS) await Promise.all([a[variant].end(), b[variant].end()]);
   return report(figures, []);

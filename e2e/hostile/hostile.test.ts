@@ -72,21 +72,44 @@ const slowCallers: Record<string, SlowCaller> = {
   'who ask for more and more, and read no answer': { act: flood, answer: /^/, between: [6000, 20_000] },
 };
 
+type Step = [sent: string, thenMs: number];
+
+const GET = 'GET /health HTTP/1.1\r\nHost: x\r\n';
+const slowBody: Step[] = [
+  [`${GET}Content-Length: 3\r\n\r\n`, 1800],
+  ...Array.from({ length: 3 }, (): Step => ['x', 1800]),
+  [`${GET}\r\n`, 0],
+];
+const odd: Step[] = [
+  [`${GET}\r\n`, 4000],
+  [`${GET}Expect: x\r\n\r\n`, 3000],
+  [`${GET}\r\n`, 0],
+];
+/** What is sent on one connection, and all of its answers. */
+const uses: Record<string, [steps: Step[], answers: RegExp]> = {
+  'the end of a slow body': [slowBody, /^HTTP\/1.1 200 .*HTTP\/1.1 200 /s],
+  'an expectation that is refused': [odd, /^HTTP\/1.1 200 .*HTTP\/1.1 417 .*HTTP\/1.1 200 /s],
+};
+
 describe('Under hostile callers', () => {
   let stack: Stack;
   let atFirst: Record<string, Awaited<ReturnType<typeof resources>>>;
   let cutOff: Record<string, Promise<Received[]>>;
+  let used: Record<string, Promise<string[]>>;
 
   before(async () => {
     const NODE_OPTIONS = `--max-old-space-size=${HEAP_MB}`;
     stack = await startProcesses({ SERVICE_A_TIMEOUT_MS: String(A_TIMEOUT_MS), NODE_OPTIONS });
     if (hasProc) atFirst = { 'service-a': await resources(stack.a), 'service-b': await resources(stack.b) };
-    // These are there during all of the tests, which wait for their end last.
+    // All of these begin now, and the last tests wait for their ends.
     cutOff = {};
+    used = {};
     for (const [who, { count = 1, act }] of Object.entries(slowCallers)) {
       cutOff[`service-a ${who}`] = Promise.all(Array.from({ length: count }, () => begin(stack.a, act, '/echo')));
       cutOff[`service-b ${who}`] = Promise.all(Array.from({ length: count }, () => begin(stack.b, act, '/call-echo')));
     }
+    for (const [what, use] of Object.entries(uses))
+      used[what] = Promise.all([stack.a, stack.b].map((service) => useConnection(service, ...use)));
   });
 
   async function begin(service: Service, act: SlowCaller['act'], echo: string) {
@@ -298,34 +321,10 @@ ${await fc.asyncDefaultReportMessage(details)}`);
   }
 
   describe('A connection that is used', () => {
-    const get = 'GET /health HTTP/1.1\r\nHost: x\r\n';
-    const slowBody: [sent: string, thenMs: number][] = [
-      [`${get}Content-Length: 3\r\n\r\n`, 1800],
-      ...Array.from({ length: 3 }, (): [string, number] => ['x', 1800]),
-      [`${get}\r\n`, 0],
-    ];
-    const odd: typeof slowBody = [
-      [`${get}\r\n`, 4000],
-      [`${get}Expect: x\r\n\r\n`, 3000],
-      [`${get}\r\n`, 0],
-    ];
-    const uses: Record<string, [steps: typeof slowBody, last: RegExp]> = {
-      'the end of a slow body': [slowBody, /^HTTP\/1.1 200 .*HTTP\/1.1 200 /s],
-      'an expectation that is refused': [odd, /^HTTP\/1.1 200 .*HTTP\/1.1 417 .*HTTP\/1.1 200 /s],
-    };
-    for (const [what, [steps, answers]] of Object.entries(uses)) {
+    for (const [what, [, answers]] of Object.entries(uses)) {
       it(`still has its time after ${what}`, async function () {
         this.timeout(30_000);
-        const use = async (service: Service) => {
-          const socket = await open(service);
-          const receiving = receive(socket, (text) => answers.test(text), 12_000);
-          for (const [sent, thenMs] of steps) {
-            socket.write(sent);
-            await sleep(thenMs);
-          }
-          expect((await receiving).received).to.match(answers);
-        };
-        await Promise.all([use(stack.a), use(stack.b)]);
+        for (const received of await used[what]!) expect(received).to.match(answers);
       });
     }
   });
@@ -385,6 +384,17 @@ async function receive(socket: Socket, isEnough = (_text: string) => false, pati
   await new Promise((resolve) => socket.once('close', resolve));
   clearTimeout(late);
   return { received, ms: performance.now() - start, isLate };
+}
+
+/** Sends the steps, and resolves to what came. */
+async function useConnection(service: Service, steps: Step[], answers: RegExp): Promise<string> {
+  const socket = await open(service);
+  const receiving = receive(socket, (text) => answers.test(text), 12_000);
+  for (const [sent, thenMs] of steps) {
+    socket.write(sent);
+    await sleep(thenMs);
+  }
+  return (await receiving).received;
 }
 
 /** Sends this at once and then a byte ten times a second, as long as the connection is open. */

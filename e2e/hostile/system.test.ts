@@ -11,7 +11,7 @@ import { hasProc, resourcesOf } from '../stack/process/resources.ts';
 import { jsonLogs, type Service } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
 
-const IDLE_MS = 1000; // what B keeps an unused connection to A for
+const IDLE_MS = 1000; // how long B keeps an unused connection to A
 
 const callOf = (b: Service) => () => get(`${b.url}/call-echo?msg=hello`, {}, { timeoutMs: 40_000 });
 
@@ -52,7 +52,7 @@ describeWithDocker('When A has an IPv6 address, and B has no IPv6', function () 
 describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its end', function () {
   this.timeout(300_000);
 
-  it('B answers others all the while, ends the oldest of them and then all, and serves as before', async () => {
+  it('B answers others during this, ends the oldest of them and then all, and serves as before', async () => {
     await using stack = await startContainers({ LOG_LEVEL: 'error' });
     const life = await stack.b.life();
     const [address] = await stack.b.addresses();
@@ -83,7 +83,7 @@ describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its
     const call = callOf(stack.b);
     const pid = String(stack.b.pid);
     const { files } = await resourcesOf(pid);
-    execFileSync('prlimit', ['--pid', pid, `--nofile=${files + 4}`]);
+    execFileSync('prlimit', ['--pid', pid, `--nofile=${files + 3}`]);
     const callers: Socket[] = [];
     // Silent callers take what is left, one by one, until there is a file for the next caller and none for a call to A.
     const failure = await until('a call for which there is no file', async () => {
