@@ -22,7 +22,7 @@ export interface Command {
   command: string;
   dir: string;
   url: string;
-  /** Its environment; what strangers get unless it is given. */
+  /** Its environment; without it, the environment of a stranger's program. */
   env?: NodeJS.ProcessEnv;
 }
 

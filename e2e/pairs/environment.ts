@@ -5,13 +5,13 @@ const DOCKERS = /^(?:DOCKER_\w+|BUILDX_\w+|BUILDKIT_\w+|COMPOSE_PARALLEL_LIMIT|S
 
 const pick = (names: RegExp) => Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
 
-/** The environment of a graded program: of the caller's own, only what is on a list. */
+/** The environment of a graded program: only those of the caller's variables that are on a list. */
 export const environment = () => pick(PASSED_ON);
 
 /** A build asks Git about the folder that it is given; Git would run what a configuration in that folder names. */
 const WITHOUT_GIT = { BUILDX_GIT_INFO: 'false', BUILDX_GIT_LABELS: 'false', GIT_DIR: '/dev/null' };
 
-/** The environment of `docker`, when the file that it reads is a stranger's: what it names, it gets. */
+/** The environment of `docker` when it reads a stranger's file, which gets each variable that it names. */
 export const environmentOfDocker = () => ({ ...pick(PASSED_ON), ...pick(DOCKERS), ...WITHOUT_GIT });
 
 /** Removes the proxy that the engine's own configuration would give to each container. */

@@ -13,7 +13,7 @@ export interface File {
   text: string;
 }
 
-/** What was found, as options of the grade, and one sentence that says so. */
+/** The pair that was found, as options of the grade, and one sentence that describes it. */
 export interface Found {
   options: PairOptions;
   said: string;
@@ -85,7 +85,7 @@ export function findPair(files: File[], isIsolated = false): Found {
 
   const ofB = programs.filter(({ file }) => ROUTE_OF_B.test(file.text));
   const ofA = programs.filter((program) => !ofB.includes(program) && ROUTE_OF_A.test(program.file.text));
-  // Where a route is missing, the name tells; what is missing is then found by the checks.
+  // Where a route is missing, the name decides; the checks then find that it is missing.
   const a = only(ofA, 'a') ?? (ofA.length === 0 ? only(without(programs, ofB), 'a') : undefined);
   const b = only(ofB, 'b') ?? (ofB.length === 0 && a ? only(without(programs, [a]), 'b') : undefined);
   if (!a || !b)
@@ -126,7 +126,7 @@ function composeIn(files: File[], hasPrograms: boolean): Found | undefined {
   };
 }
 
-/** Those of the folder itself first, in the order of Compose. */
+/** Files in the folder itself come first, in the order of Compose. */
 const rankOf = ({ path }: File) => (path.includes('/') ? 10 : 0) + COMPOSE_FILES.indexOf(posix.basename(path));
 
 /**
@@ -173,7 +173,7 @@ function theOnly<T>(all: T[], isOne: (one: T) => boolean): T | undefined {
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** The only one, or the only one whose path names the service. */
+/** The only program, or the only one whose path names the service. */
 const only = (programs: Program[], service: 'a' | 'b'): Program | undefined =>
   programs.length === 1 ? programs[0] : theOnly(programs, ({ file }) => nameOf(service).test(file.path));
 
@@ -231,7 +231,7 @@ function ofFramework({ path, text }: File): string | undefined {
   return /\bFlask\(/.test(text) ? `-m flask --app ${quoted(module)} run --port "$PORT"` : undefined;
 }
 
-/** The ports that the sources say; the usual ones where they read theirs from PORT, which the grader sets, or say none. */
+/** The ports in the sources; the usual ports where a source reads its port from PORT, which the grader sets, or names none. */
 function portsOf(textOfA: string, textOfB: string): { a: number; b: number } {
   const a = portIn(textOfA, 0) ?? USUAL_PORTS.a;
   const b = portIn(textOfB, a) ?? USUAL_PORTS.b;
@@ -242,7 +242,7 @@ const MAX_SOURCE_CHARS = 64 * 1024;
 const LISTENING =
   /(?:\.listen\(\s*|\.run\([^()]{0,80}\bport\s*=\s*|HTTPServer\(\s*\(\s*["'][\w.]*["']\s*,\s*|ListenAndServe\(\s*"[^":]{0,20}:|\bAddr:\s*"[^":]{0,20}:)(\d{4,5}|[A-Za-z_]\w{0,40})/g;
 
-/** The port of a listening call, by a constant's name too, and else that of the only other one that is not `foreign`. */
+/** The port of a call that listens, also by a constant's name, or else the only port in the text that is not `foreign`. */
 function portIn(source: string, foreign: number): number | undefined {
   const text = source.slice(0, MAX_SOURCE_CHARS);
   if (/(?:environ|getenv|ENV|env)\b[^\w\n]{0,6}(?:get\(\s*["'])?\bPORT\b|Getenv\("PORT"\)/.test(text)) return;
@@ -264,7 +264,7 @@ interface Need {
 const REQUIREMENTS = 'requirements.txt';
 const VENV = '.venv';
 
-/** What lies beside the programs or above them. */
+/** Finds what the programs need in files beside them, or in the folder itself. */
 function needsOf(programs: Program[], files: File[]): Need[] {
   const folders = new Set(programs.flatMap(({ file }) => ['.', posix.dirname(file.path)]));
   const isThere = (path: string) => files.some((file) => file.path === path);

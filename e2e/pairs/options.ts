@@ -46,6 +46,6 @@ export function numberIn<Name extends string>(options: { [name in Name]?: string
   throw new Unusable(`--${name} is ${options[name]}; it must be more than 0 and at most ${max}.`);
 }
 
-/** The arguments, in which `--isolate` has a value: an empty one where an option, a path or nothing follows, and no image. */
+/** Gives `--isolate` an empty value where no image follows it, but an option, a path or nothing. */
 export const withValues = (args: string[]) =>
   args.map((arg, index) => (arg === '--isolate' && /^[-./]/.test(args[index + 1] ?? '-') ? '--isolate=' : arg));

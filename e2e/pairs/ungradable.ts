@@ -1,4 +1,4 @@
 import { Unusable } from '../stack/command.ts';
 
-/** There is nothing to grade, and the reason lies in the pair: until that changes, it is the same again. */
+/** There is nothing to grade, and the reason lies in the pair: a second try gives the same until the pair changes. */
 export class Ungradable extends Unusable {}

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { describeUnless } from './describe-unless.ts';
 
-/** Those of the browsers that are looked for. */
+/** The names under which a browser is looked for. */
 export const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
 /** The first of the browsers that playwright can drive, on the PATH; undefined when there is none. */
@@ -16,16 +17,9 @@ export function browserPath(): string | undefined {
   return undefined;
 }
 
-/** Tests in a real browser. Where there is none, they are one pending test that says so; in CI, a failure. */
-export function describeInBrowser(title: string, tests: (this: Mocha.Suite) => void) {
-  if (browserPath()) describe(title, tests);
-  else if (!process.env.CI) it(`${title} (no browser on the PATH: ${NAMES.join(', ')})`);
-  else {
-    it(title, () => {
-      throw new Error(`There is no browser on the PATH: ${NAMES.join(', ')}.`);
-    });
-  }
-}
+/** Tests in a real browser. */
+export const describeInBrowser = (title: string, tests: (this: Mocha.Suite) => void) =>
+  describeUnless(browserPath() ? undefined : `no browser on the PATH: ${NAMES.join(', ')}`, title, tests);
 
 export function openBrowser(): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium's sandbox does not work for root
@@ -34,7 +28,7 @@ export function openBrowser(): Promise<Browser> {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds wrong with a page as it is, in light and in dark: by rule, with the elements. */
+/** The faults that axe-core finds in a page as it is now, in light and in dark mode, each with its rule and its elements. */
 export async function faultsByAxe(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { ROOT } from './paths.ts';
 
@@ -7,8 +9,16 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
 const commands = Object.entries(scripts).filter(([, script]) => /^node .*e2e\/[\w/-]+\/main\.ts$/.test(script));
 
 describe('A command', () => {
-  const run = (script: string, ...args: string[]) =>
-    spawnSync('/bin/sh', ['-c', `${script} "$@"`, 'sh', ...args], { cwd: ROOT, encoding: 'utf8', timeout: 20_000 });
+  // The commands load the same modules, which takes most of their time: only the first one compiles them.
+  let cache: string;
+  before(() => (cache = mkdtempSync(join(tmpdir(), 'compile-cache-'))));
+  after(() => rmSync(cache, { recursive: true }));
+
+  function run(script: string, ...args: string[]) {
+    const env = { ...process.env, NODE_COMPILE_CACHE: cache };
+    const options = { cwd: ROOT, env, encoding: 'utf8', timeout: 20_000 } as const;
+    return spawnSync('/bin/sh', ['-c', `${script} "$@"`, 'sh', ...args], options);
+  }
 
   for (const [name, script] of commands) {
     describe(`npm run ${name}`, () => {

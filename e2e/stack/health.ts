@@ -8,8 +8,8 @@ export async function isHealthy(url: string): Promise<boolean> {
 }
 
 /**
- * Resolves once `/health` of the service at `url` answers 200, or has answered something else, be it no HTTP, for 3 s:
- * what it answers is for others to judge. Rejects with the reason when `ended` gives one, or after 30 s.
+ * Resolves once `/health` of the service at `url` answers 200, or has answered something else for 3 s, even if that is not
+ * HTTP: others judge the answer. Rejects with the reason when `ended` gives one, or after 30 s.
  */
 export async function untilUp(name: string, url: string, ended: () => Promise<string | undefined>): Promise<void> {
   let firstAnswer = Infinity;

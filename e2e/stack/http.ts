@@ -16,8 +16,8 @@ export interface Answer {
 }
 
 /**
- * One request (a GET, unless told otherwise) on a connection of its own unless there is an agent. Rejects when no whole answer comes within
- * `timeoutMs`, when it is not HTTP, or is longer than 1 MiB.
+ * Sends one request, a GET unless `method` is given, on a connection of its own unless there is an agent. Rejects when no whole
+ * answer comes within `timeoutMs`, when it is not HTTP, or when it is longer than 1 MiB.
  */
 export async function get(
   url: string,

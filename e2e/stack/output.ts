@@ -31,7 +31,7 @@ export class Output {
     stream.on('close', () => rest && this.#keep(`${rest}\n`));
   }
 
-  /** Hands over each line that comes from now on. Returns how to end that. */
+  /** Calls back with each line that comes from now on. Returns a function that stops this. */
   follow(onLine: (line: string) => void): () => void {
     const read = lineReader(onLine);
     this.#followers.add(read);
@@ -48,7 +48,7 @@ export class Output {
     while (this.#chars > MAX_CHARS && this.#pieces.length > 1) this.#chars -= this.#pieces.shift()!.text.length;
   }
 
-  /** The lines that came when there had been `mark` of them. */
+  /** The lines that came after the first `mark` lines. */
   since(mark: number): string[] {
     let [first, from] = [this.#pieces.length, this.length];
     while (first > 0 && from > mark) from -= this.#pieces[--first]!.lines;

@@ -6,9 +6,9 @@ const toEscape = new RegExp(String.raw`['\\${INVISIBLE}]`, 'gu');
 const SHORT: Record<string, string> = { '\n': String.raw`\n`, '\t': String.raw`\t`, '\\': String.raw`\\` };
 
 /**
- * A text as one word of a command, fit to be pasted into a shell: no part of it is run, and none ends the paste. Where
- * something in it is invisible it is `$'…'`, which bash, zsh and ksh read; a shell that does not takes another text, and
- * still runs none of it.
+ * Quotes a text as one word of a command that is safe to paste into a shell: no part of it is run, and none ends the paste.
+ * A text with an invisible character becomes `$'…'`, which bash, zsh and ksh can read; any other shell reads a different
+ * text, but runs none of it either.
  */
 export function quoted(text: string): string {
   if (PLAIN.test(text)) return text;
@@ -16,6 +16,6 @@ export function quoted(text: string): string {
   return `$'${text.replace(toEscape, (character) => SHORT[character] ?? octal(character))}'`;
 }
 
-/** Its bytes, three digits each: what follows is never taken for one more. */
+/** The bytes of a character, with three digits each, so that a digit that follows is not read as part of them. */
 const octal = (character: string) =>
   Array.from(Buffer.from(character), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

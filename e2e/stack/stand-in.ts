@@ -2,10 +2,10 @@
  * Stands in for service A, on PORT, and does to a caller of `/echo` what the caller's `msg` says: one of the behaviours
  * below by its name, or the echo of any other text. A raw socket, so that it can misbehave in ways no HTTP server would.
  * If its environment has a BEHAVIOUR, it does that to every caller, whatever the message. On a CONTROL_PORT, which may be
- * the path of a socket, it takes requests whose paths begin with its CONTROL_KEY, so that callers need no names: `/play?as=late&msg=xyz` gives a behaviour, or another echo, to a message,
- * `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A's to be imitated, `/asked` tells what came since the last
- * `/asked`, `/release` hangs up on all callers, `/refuse` closes PORT, of one address with `?host=`, and `/accept`
- * opens it. It needs nothing but Node, and runs from its text alone.
+ * the path of a socket, it takes requests whose paths begin with its CONTROL_KEY: `/play?as=late&msg=xyz` gives a behaviour,
+ * or another echo, to a message, `/speak?msg=xyz&body=<xyz>&type=text/plain` gives an answer of A that is imitated, `/asked`
+ * tells what came since the last `/asked`, `/release` hangs up on all callers, `/refuse` closes PORT (with `?host=`, only at
+ * that address), and `/accept` opens it. It needs nothing but Node, and runs from its text alone.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';

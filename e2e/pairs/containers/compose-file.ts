@@ -46,7 +46,7 @@ interface Mount {
 
 type Named = Record<string, unknown>;
 
-/** What each service may use up of the machine, and may not do. A flood of output must not fill the disk, either. */
+/** Limits what each service may use of the machine and may do. A flood of output must not fill the disk, either. */
 const WALLS = {
   ...{ mem_limit: '1g', memswap_limit: '1g', pids_limit: 256, cpus: 1 },
   stop_grace_period: '10s', // as without it: the grader waits for a stop
@@ -72,9 +72,9 @@ interface Prepared {
 }
 
 /**
- * Writes into `dir` what Compose makes of the file that was handed in, in `folder`, made to meet nothing outside: every
- * name, and every port of the host, is left to Compose, and each service has its walls. `isIsolated` takes the network
- * outside from it, too. Throws an `Ungradable` when the file lacks a service or says what it may not.
+ * Writes into `dir` what Compose makes of the file that was handed in, in `folder`, changed so that it cannot meet anything
+ * outside: Compose chooses every name and every port of the host, and each service has its walls. `isIsolated` also takes
+ * the network outside from it. Throws an `Ungradable` when the file lacks a service or says what it may not.
  */
 export async function prepareCompose(
   file: string,

@@ -1,4 +1,4 @@
-/** Reads a Compose file that was handed in. What is not on a list here is refused, so that no new key of Compose's is a way out. */
+/** Reads a Compose file that was handed in. A key that is not on a list here is refused, so that a new key of Compose cannot become a way out. */
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -44,7 +44,7 @@ interface HandedIn {
   variables: Record<string, string>;
 }
 
-/** Variables of a stranger's get other names: `DOCKER_CONFIG` or `PATH` would decide what Compose itself runs. */
+/** A stranger's variables get other names: `DOCKER_CONFIG` or `PATH` would decide what Compose itself runs. */
 const PREFIX = 'HANDED_IN_';
 const prefixed = (text: string) =>
   text.replace(/\$(?:\$|\{?(?=[A-Za-z_]))/g, (start) => (start === '$$' ? start : start + PREFIX));
@@ -133,7 +133,10 @@ export async function readHandedIn(file: string, folder: string, dir: string): P
   const text = JSON.stringify({ ...content, services: Object.fromEntries(confined) }, asJson);
   if (text.length > 4 * MAX_BYTES)
     throw new Ungradable(`${file} is longer than 4 MiB with what its aliases stand for.`);
-  return { content: text, variables: mapKeys(variables, (name) => PREFIX + name) };
+  return {
+    content: text,
+    variables: Object.fromEntries(Object.entries(variables).map(([name, value]) => [PREFIX + name, value])),
+  };
 }
 
 /**
@@ -166,8 +169,6 @@ async function readVariables(own: string[], lists: string[][], dir: string): Pro
 export const escaped = (value: unknown) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value);
 const literal = (variables: Fields): Fields =>
   Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, escaped(value)]));
-const mapKeys = (fields: Record<string, string>, change: (key: string) => string) =>
-  Object.fromEntries(Object.entries(fields).map(([key, value]) => [change(key), value]));
 
 const split = (text: string): [string, string] => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)];
 

@@ -37,7 +37,7 @@ const walls = (memory: string, processes: number) => [
   ...['--memory', memory, '--memory-swap', memory, '--pids-limit', String(processes), '--cpus', '1'],
 ];
 
-/** What a stranger's command gets besides: a copy of the pair's folder, a /tmp, and a user without rights. */
+/** A stranger's command also gets a copy of the pair's folder, a /tmp, and a user without rights. */
 const place = (files: string, dir: string) => [
   ...variables(NO_PROXY),
   ...['--user', USER, '--env', 'HOME=/tmp', '--tmpfs', '/tmp:exec,mode=1777,size=512m'],
@@ -60,7 +60,7 @@ const IMAGES: [RegExp, string][] = [
   [/cargo/, 'rust:1'],
 ];
 
-/** The image that a command needs, where that can be seen: one of its words is the name of a known program. */
+/** The image that a command needs, if one of its words is the name of a known program. */
 export function imageFor(command: string): string | undefined {
   return IMAGES.find(([program]) =>
     new RegExp(String.raw`(?<![\w.-])(?:${program.source})[\d.]*(?![\w-])`).test(command),
@@ -94,8 +94,8 @@ interface Setup {
 
 /**
  * The pair of two commands, neither of them started: both containers share a network that has nothing but itself, so each
- * finds the other as in two processes. `folder` holds both, and they get a copy of it, no more. `image` is for both; an
- * empty one is guessed. The setup runs in the same way, but reaches the package registries. Rejects with an `Unusable`.
+ * finds the other as two processes would. `folder` holds both, and they get a copy of it and nothing more. `image` is for
+ * both; if it is empty, it is guessed. The setup runs in the same way, but reaches the package registries. Rejects with an `Unusable`.
  */
 export async function isolatedStack(
   a: Command,
@@ -106,10 +106,8 @@ export async function isolatedStack(
 ): Promise<Stack> {
   const project = `${process.env.COMPOSE_PROJECT_NAME || 'two-services'}-${randomBytes(4).toString('hex')}`;
   const named = (part: string) => `${project}-${part}`;
-  const [net, gate, standIn, files, sockets, outside] = [
-    ...[named('net'), named('gate'), named('stand-in')],
-    ...[named('files'), named('sockets'), named('outside')],
-  ] as [string, string, string, string, string, string];
+  const [net, gate, standIn] = [named('net'), named('gate'), named('stand-in')];
+  const [files, sockets, outside] = [named('files'), named('sockets'), named('outside')];
   const ofSetup = ['setup', 'setup-net', 'setup-proxy'].map(named);
   const containers = [named('copy'), ...ofSetup, named('service-a'), named('service-b'), standIn, gate, net];
   const removals = [
@@ -208,7 +206,7 @@ export async function isolatedStack(
   }
 }
 
-/** What is left out of the copy of a folder, for its size. Throws an `Ungradable` when that would not be enough. */
+/** The patterns of what is left out of the copy of a folder, which depend on its size. Throws an `Ungradable` when that would not be enough. */
 async function tooMuch(folder: string): Promise<string[]> {
   const { sources, all } = await sizeOf(folder);
   const inMiB = (bytes: number) => Math.ceil(bytes / 1024 ** 2);
@@ -232,7 +230,7 @@ async function pull(image: string) {
   );
 }
 
-/** A copy of the folder, which belongs to the user that the services run as. */
+/** Copies the folder; the copy belongs to the user that the services run as. */
 async function copy(folder: string, leftOut: string[], name: string, files: string) {
   const env = { ...process.env, COPYFILE_DISABLE: '1' };
   const excluded = leftOut.map((pattern) => `--exclude=${pattern}`);

@@ -12,7 +12,7 @@ export const engineApi = async () => (await getContainerRuntimeClient()).contain
 
 /**
  * Calls back with the time, in milliseconds since 1970, whenever any container starts, ends, freezes or is cut off from a
- * network, and the other way round. Returns how to end that.
+ * network, and the other way round. Returns a function that stops this.
  */
 export function followChanges(onChange: (at: number) => void): () => void {
   const read = lineReader((line) => onChange(JSON.parse(line).timeNano / 1e6));
@@ -22,7 +22,10 @@ export function followChanges(onChange: (at: number) => void): () => void {
   });
 }
 
-/** Hands over each line that a container writes from now on, over all its lives, whichever `idOf` names in each. Returns how to end that. */
+/**
+ * Calls back with each line that a container writes from now on, in all its lives; `idOf` gives its id in each life. Returns a
+ * function that stops this.
+ */
 export function followLog(idOf: () => string | Promise<string>, onLine: (line: string) => void): () => void {
   let last = new Date().toISOString();
   return keepOpen(async () => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -11,7 +12,7 @@ const MODULE = new URL('owner.ts', import.meta.url).href;
 
 describeWithDocker('What a process has made in the engine', function () {
   this.timeout(120_000);
-  const name = `owner-test-${process.pid}`;
+  const name = `owner-test-${randomBytes(4).toString('hex')}`;
 
   /** Makes one of each kind with the label of an owner, and lists what is there by such a name. */
   async function make(suffix: string, owner: string) {

@@ -8,7 +8,7 @@ import { statOf } from '../process/state.ts';
 
 export const OWNER_LABEL = 'two-services.owner';
 
-/** Where this machine's processes have the numbers that this process sees: another container may have its own. */
+/** Names this machine and its PID namespace, as the processes of another container have numbers of their own. */
 const machine = () => `${hostname()}/${attempt(() => readlinkSync('/proc/self/ns/pid'), '').replace(/\D/g, '')}`;
 
 /** The label's value for everything that this process makes: its machine, its number and its start. */
@@ -16,12 +16,12 @@ export const OWNER = `${machine()} ${identityOf(process.pid)}`;
 export const ownerLabel = { [OWNER_LABEL]: OWNER };
 /** The label for `docker run` and its like. */
 export const ownerOption = ['--label', `${OWNER_LABEL}=${OWNER}`];
-/** The variable that owner.yml, which is merged into this repository's Compose file, reads it from. */
+/** The variable with the owner that owner.yml reads; that file is merged into this repository's Compose file. */
 export const OWNER_VARIABLE = 'TWO_SERVICES_OWNER';
 
 /**
- * A process's number and when it began, as the number may be another's by now; the number alone where its start is not to
- * be seen; undefined once it has ended.
+ * A process's number and its start, as another process may have the number by now; the number alone where the start cannot
+ * be read; undefined once it has ended.
  */
 export function identityOf(pid: number): string | undefined {
   const [state, ...rest] = statOf(pid);
@@ -34,7 +34,7 @@ export function identityOf(pid: number): string | undefined {
   }
 }
 
-/** Whether the process of a label may still run. What is no label of ours, or of another machine, is not looked at. */
+/** Whether the process of a label may still run; true for a label that is not ours, or is another machine's. */
 function mayLive(label: string): boolean {
   const [, host, pid] = /^(\S+) (\d+)(?: \d+)?$/.exec(label) ?? [];
   if (host !== machine()) return true;
@@ -56,7 +56,7 @@ export const composeFileOf = (project: string) => join(tmpdir(), `${project}.yml
 
 const FOLDER = join(tmpdir(), 'two-services-');
 
-/** A new folder of this process's, for what it needs only while it runs. */
+/** Makes a folder for what this process needs only while it runs. */
 export function newFolder(): string {
   const folder = mkdtempSync(FOLDER);
   writeFileSync(join(folder, 'owner'), OWNER);

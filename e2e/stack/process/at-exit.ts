@@ -23,7 +23,7 @@ export function removeAtExit(remove: () => void): () => void {
 export const mochaGlobalSetup = install;
 export const mochaHooks = { beforeAll: install };
 
-/** `spawnSync` for removals: in a process group of its own, so that a second Ctrl-C does not reach it. */
+/** `spawnSync` for removals: the command has its own process group, so that a second Ctrl-C does not reach it. */
 export function runToEnd(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
   const detached = { detached: true }; // Node takes it; its types leave it out
   return spawnSync(command, args, { ...options, ...detached, encoding: 'utf8', timeout: 60_000 });
@@ -58,11 +58,11 @@ function install() {
   onceParentEnds(() => interrupt(128 + constants.signals.SIGTERM));
 }
 
-/** Runs `stop` once npm's shell has ended: it gets a SIGTERM from npm, and does not hand it on. */
+/** Runs `stop` once npm's shell has ended: the shell gets a SIGTERM from npm, and does not pass it on. */
 export function onceParentEnds(stop: () => void) {
   if (!process.env.npm_lifecycle_event) return; // not run by npm: a shell may end and leave its commands running
   const parent = process.ppid;
-  // If it had ended before, this process has a parent already that is not of npm's process group.
+  // If the shell has ended before, this process already has a parent that is not in npm's process group.
   const groups =
     runToEnd('ps', ['-o', 'pgid=', '-p', `${process.pid},${parent}`])
       .stdout?.trim()
@@ -77,7 +77,7 @@ export function onceParentEnds(stop: () => void) {
 
 function cleanUp() {
   for (const pid of groups) signal(-pid, 'SIGKILL');
-  // What is still at work, such as a `docker compose up`, would go on creating what is being removed.
+  // A command that still runs, such as a `docker compose up`, would continue to create what is being removed.
   const descendants = descendantsOf(process.pid);
   for (const pid of descendants) if (signal(pid, 'SIGTERM')) signal(pid, 'SIGCONT');
   const end = performance.now() + TERM_PATIENCE_MS;

@@ -15,8 +15,8 @@ import { killAtExit } from './at-exit.ts';
 import { attempt } from './attempt.ts';
 
 /**
- * Runs the command in a session of its own, says how it ended, and sends signals as it is told over its file 3: to the
- * command's process group, or to all in the namespace. At the end of that file, which is the end of this process, it ends.
+ * Runs the command in a session of its own and says how it ended. It is told over its file 3 to send a signal to the
+ * command's process group, or to all processes in the namespace. When that file ends, as this process has ended, it ends too.
  */
 const INIT = `
 if command -v setsid >/dev/null; then own=setsid; else set -m; fi
@@ -51,7 +51,7 @@ const namespace = canTie
     ].find((command) => succeeds([...command, 'true']))
   : undefined;
 
-/** Whether nothing can leave: otherwise, a process that leaves the command's process group does. */
+/** Whether no process can leave. If false, a process can leave by leaving the command's process group. */
 export const isEnclosed = namespace !== undefined;
 
 /** A command that runs in its enclosure, with what it started. */
@@ -68,9 +68,9 @@ export class Enclosed {
   #isOver = false;
 
   constructor(command: string, options: { cwd: string; env: NodeJS.ProcessEnv }) {
-    const [program, args] = tied(...split([...(namespace ?? []), '/bin/sh', '-c', INIT, '/bin/sh', command]));
+    const [program, ...args] = [...(namespace ?? []), '/bin/sh', '-c', INIT, '/bin/sh', command];
     const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', 'pipe'];
-    this.#child = spawn(program, args, { ...options, stdio, detached: true });
+    this.#child = spawn(...tied(program!, args), { ...options, stdio, detached: true });
     this.#control = this.#child.stdio[3] as Duplex;
     this.#control.on('error', () => {});
     if (this.#child.pid) this.#forget.push(killAtExit(this.#child.pid));
@@ -104,7 +104,7 @@ export class Enclosed {
     return this.#child.stderr!;
   }
 
-  /** `number` is the group's in its namespace. Outside, this machine may have another for it. */
+  /** `number` is the group's number in its namespace; this machine may have another number for it. */
   #meet(number: number) {
     this.#group = namespace ? firstChild(firstChild(this.#child.pid)) || undefined : number;
     if (!namespace) this.#forget.push(killAtExit(number));
@@ -115,7 +115,7 @@ export class Enclosed {
     return this.code === undefined ? this.#group : undefined;
   }
 
-  /** Sends a signal to the command's process group, or to all in its enclosure; 0 only looks. False when none is left. */
+  /** Sends a signal to the command's process group, or to all processes in its enclosure; 0 only asks whether they run. False when none is left. */
   async send(signal: NodeJS.Signals | 0, target: 'group' | 'all'): Promise<boolean> {
     if (this.#isOver || this.#child.pid === undefined) return false;
     const answer = new Promise<boolean>((resolve) => this.#answers.push(resolve));
@@ -150,8 +150,6 @@ export class Enclosed {
       .filter((pid) => pid > 0 && link(`/proc/${pid}/ns/pid`) === own);
   }
 }
-
-const split = ([command, ...args]: string[]): [string, string[]] => [command!, args];
 
 const read = (path: string) => attempt(() => readFileSync(path, 'latin1'), '');
 const link = (path: string) => attempt(() => readlinkSync(path), '');

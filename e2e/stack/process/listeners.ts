@@ -19,7 +19,7 @@ export const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 const listeners = () => TABLES.flatMap((table) => listenersIn(attempt(() => readFileSync(table, 'latin1'), '')));
 const inodesOn = (port: number, all = listeners()) => all.flatMap((each) => (each.port === port ? [each.inode] : []));
 
-/** Another text each time that a program begins to listen on the port; an empty one while none does. */
+/** A text that differs each time a program begins to listen on the port; empty while none listens. */
 export const listenerOn = (port: number, all = listeners()) => inodesOn(port, all).sort().join(' ');
 
 /** The ports that some processes listen on. */

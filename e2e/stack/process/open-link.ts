@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { removeAtExit } from './at-exit.ts';
 
-const OPEN_MS = 30_000; // what a browser has to start
+const OPEN_MS = 30_000; // the time that a browser has to start
 
 /**
- * Opens a link in the browser, by a file that leads to it and that only its owner can read: everybody on a machine can see
- * how a program was started.
+ * Opens a link in the browser, by a file that leads to it and that only its owner can read: every user of a machine can see
+ * the arguments of a program.
  */
 export function openLink(link: string) {
-  const folder = mkdtempSync(join(homedir(), 'two-services-live-')); // some browsers see nothing outside
+  const folder = mkdtempSync(join(homedir(), 'two-services-live-')); // some browsers may read nothing outside of it
   const remove = () => rmSync(folder, { recursive: true, force: true });
   removeAtExit(remove);
   setTimeout(remove, OPEN_MS).unref();

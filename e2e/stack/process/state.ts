@@ -4,13 +4,13 @@ import { promisify } from 'node:util';
 import { attempt } from './attempt.ts';
 import { hasProc } from './resources.ts';
 
-/** What /proc says of a process behind its command, its state first (proc_pid_stat(5)); nothing where that is not to be seen. */
+/** The fields of /proc/PID/stat after the command, the state first (proc_pid_stat(5)); none where there is no such file. */
 export function statOf(pid: number): string[] {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'), '');
   return stat ? stat.slice(stat.lastIndexOf(')') + 2).split(' ') : [];
 }
 
-/** How a process of this machine is. One that has ended is stopped, whether it has been waited for or not. */
+/** The state of a process of this machine. One that has ended is stopped, whether it has been waited for or not. */
 export async function stateOf(pid: number): Promise<'running' | 'paused' | 'stopped'> {
   const letter = hasProc ? statOf(pid)[0] : await letterByPs(pid);
   if (!letter || letter === 'Z') return 'stopped';
