@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { readHistory } from '../experiment/history-file.ts';
 import { callsOf, commandsOf } from '../experiment/history.ts';
-import { acts, type Expectation } from '../gallery/acts.ts';
+import type { Expectation } from '../gallery/act.ts';
+import { acts } from '../gallery/acts.ts';
 import { docker } from '../stack/docker/engine.ts';
 import { OUTCOME_NAMES, OUTCOMES } from '../picture/outcomes.ts';
 import { askB, callSteadily } from '../experiment/calls.ts';
@@ -83,7 +84,7 @@ describePage('with Docker', () => {
           return line ? [[OUTCOME_NAMES[outcome], String(line.reason ?? line.status)]] : [];
         });
       expect(compared).to.have.length.above(20);
-      const { meanwhile: reasons } = acts.find(({ title }) => title === 'Restarted')!;
+      const { reasonsDuringBreak: reasons } = acts.find(({ title }) => title === 'Restarted')!;
       const duringRestart = dots.filter(([, at]) => at > restartedAt).map(([, , , outcome]) => OUTCOME_NAMES[outcome]);
       expect(duringRestart).to.include.oneOf(reasons!);
       for (const [shown, said] of compared) expect(shown).to.equal(said);
@@ -132,8 +133,8 @@ describePage('with Docker', () => {
       // The right prediction is what the gallery measured: the act's reason, after the time on the gallery's page.
       const gallery = readFileSync(`${ROOT}e2e/gallery/README.md`, 'utf8');
       const measured = (what: string) => Number(new RegExp(`\\| ${what} +\\|[^|]+\\| (\\d+) ms`).exec(gallery)![1]);
-      const questions = acts.flatMap(({ title, calls, meanwhile, why }) => {
-        if (calls.length === 0) return [{ title, reason: meanwhile![0]!, wait: 'at once', why: why! }];
+      const questions = acts.flatMap(({ title, calls, reasonsDuringBreak, why }) => {
+        if (calls.length === 0) return [{ title, reason: reasonsDuringBreak![0]!, wait: 'at once', why: why! }];
         return calls.map(({ what, outcomes, why }) => ({
           title,
           why,
