@@ -24,7 +24,8 @@ export const ACTS: Record<string, { nodes: string[]; restMs?: number }> = {
   'Fewer replicas': { nodes: NODES },
   'A new version of B': { nodes: NODES },
 };
-const ANSWER_PATIENCE_MS = 60_000; // Swarm takes its time
+const ANSWER_PATIENCE_MS = 60_000; // Swarm may need that long
+const ASK_EVERY_MS = 1000; // each question takes a quarter of a second of CPU, which the services need
 
 /** A section of the chapter, acted out under steady calls. */
 export interface Section {
@@ -43,7 +44,7 @@ export async function newActor() {
     const isQuestion = /docker (service|node) (ls|inspect)|^curl/.test(command);
     let printed = '';
     const matches = async () => (printed = await reader.run(command).catch((error) => `${error}`)) === output;
-    if (await tryFor(isQuestion ? ANSWER_PATIENCE_MS : 0, matches, 300)) return;
+    if (await tryFor(isQuestion ? ANSWER_PATIENCE_MS : 0, matches, ASK_EVERY_MS)) return;
     throw new Error(`${command}\nprinted\n${printed}\nwhere the chapter has\n${output}`);
   }
 
