@@ -72,8 +72,7 @@ describePage('with Docker', () => {
     it("gives each call the outcome that B's log says", async () => {
       const restartedAt = Date.now();
       await type('Restart A');
-      await untilState('A', 'running');
-      expect(await send('after the restart')).to.include('"echo":"after the restart"');
+      await until('A to be back', async () => (await send('again')).includes('"echo":"again"'), PATIENCE_MS);
       const lines = (await docker(['logs', `${projectOf(commands['Stop A']!)}-service-b-1`])).split('\n');
       const logged = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
       const { prefix, calls: dots } = await newsOf(ui.live);

@@ -234,7 +234,8 @@ describe('The server of the live page', function () {
     }
   });
 
-  it('says in one sentence that its port is taken, or that an option makes no sense', async () => {
+  it('says in one sentence that its port is taken, or that an option makes no sense', async function () {
+    this.timeout(180_000); // thirteen processes
     const sentences = [
       [
         ['--port', String(live.port)],
