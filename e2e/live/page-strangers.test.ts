@@ -18,9 +18,9 @@ interface MarkdownNode {
   children?: MarkdownNode[];
 }
 
-/** Parses a text as Prettier does, by the rules of CommonMark. */
+/** Parses Markdown as Prettier does, by the rules of CommonMark. */
 async function markdown(text: string): Promise<MarkdownNode> {
-  // Prettier's types do not have this function, but no other dependency parses Markdown.
+  // Typed as internal, but what else reads Markdown here?
   const { __debug } = prettier as unknown as {
     __debug: { parse(text: string, options: object): Promise<{ ast: MarkdownNode }> };
   };
@@ -43,7 +43,6 @@ describePage("over a student's two commands, whose logs have no ids", () => {
     ];
     ui.live = await startLive([...of('a', portA), ...of('b', portB)]);
     await open();
-    await ui.page.emulateMedia({ reducedMotion: 'reduce' }); // drawing 60 frames a second takes much of a processor
   });
   after(async () => {
     await ui.context?.close();
@@ -52,7 +51,7 @@ describePage("over a student's two commands, whose logs have no ids", () => {
   });
 
   it("shows how A is started, whatever the folder's name", async function () {
-    if (!hasProc) this.skip(); // without /proc, no one knows which process listens on a port
+    if (!hasProc) this.skip(); // that system does not say who listens on a port
     await press('Stop A');
     await untilState('A', 'stopped');
     const cwd = dirname(folder);
@@ -97,7 +96,7 @@ describePage("over a student's two commands, whose logs have no ids", () => {
     for (const name of ['a', 'b']) expect(shown).to.include(`late line of ${name}`);
   });
 
-  it('plays the acts that every pair can play', async () => {
+  it('plays the acts that any pair can play', async () => {
     const body = ui.page.locator('#tour-body');
     await press('Start the tour');
     await body.getByRole('radio', { name: '503', exact: true }).check();

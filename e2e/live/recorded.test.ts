@@ -16,7 +16,7 @@ const FILE = `${ROOT}e2e/live/recorded.html`;
 const html = readFileSync(FILE, 'utf8');
 const { questions, plays, calls } = recordingIn(html);
 
-/** The call whose outcome is the right prediction: the first one that failed. */
+/** What is right to predict: what most of the failed calls met. */
 const judgedIn = ({ calls }: Played) => calls.find(({ outcome }) => outcome !== '200') ?? calls[0]!;
 
 describe('The recorded page', () => {
@@ -74,7 +74,7 @@ describeInBrowser('The recorded page, opened from disk without a network', funct
     expect(y + height, name).to.be.at.most(page.viewportSize()!.height);
   };
 
-  it('says that it is a recording, when it was made and of what', async () => {
+  it('says that it is a recording, of when and on what', async () => {
     expect(await page.title()).to.equal('Two services, recorded');
     const what =
       /^A recording of \d{4}-\d\d-\d\d: this repository's pair in containers, on Docker Engine \S+\. Nothing runs now\.$/;
@@ -82,7 +82,7 @@ describeInBrowser('The recorded page, opened from disk without a network', funct
     expect(await page.getByRole('status', { name: 'Page' }).innerText()).to.equal('recording');
   });
 
-  it('offers nothing that is impossible in a recording', async () => {
+  it('offers nothing that cannot be done in a recording', async () => {
     const names = await page.getByRole('button').allInnerTexts();
     const others = names.filter((name) => !/^Call \d+$/.test(name));
     expect(others).to.have.members(['Start the tour', 'Timeline as SVG', 'Timeline as PNG']);
@@ -149,7 +149,7 @@ describeInBrowser('The recorded page, opened from disk without a network', funct
     expect(run).to.include('docker compose up --wait service-a').and.include('two-services-stand-in');
   });
 
-  it('keeps the timeline of the whole recording', async () => {
+  it('keeps the timeline of it all', async () => {
     const [download] = await Promise.all([page.waitForEvent('download'), button('Timeline as SVG').press('Enter')]);
     const svg = readFileSync(await download.path(), 'utf8');
     for (const label of ['A stopped', 'A paused', 'A replaced', 'A cut off']) expect(svg).to.include(label);

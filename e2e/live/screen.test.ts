@@ -10,8 +10,6 @@ const SIZES = [
   { width: 1024, height: 768 },
 ];
 const MAX_FRAME_MS = 25;
-/** Drawing the chart 60 times a second takes much of a processor: only the tests of its motion need that. */
-const LITTLE_MOTION = { reducedMotion: 'reduce' } as const;
 
 describeInBrowser('The screen of the live page', function () {
   this.timeout(120_000);
@@ -25,7 +23,6 @@ describeInBrowser('The screen of the live page', function () {
     live = await startLive([], WITHOUT_DOCKER);
     context = await browser.newContext();
     page = await context.newPage();
-    await page.emulateMedia(LITTLE_MOTION);
   });
   after(async () => {
     await browser?.close();
@@ -41,13 +38,13 @@ describeInBrowser('The screen of the live page', function () {
   const chart = () => page.getByRole('application', { name: 'Calls over time' });
   const tour = () => page.getByRole('region', { name: 'Predict first' });
 
-  /** Fails unless each of these elements is fully visible, with the page scrolled as it is now. */
+  /** Fails unless all of each can be seen as the page is scrolled now. */
   async function expectOnScreen(parts: Record<string, Locator>) {
     const { width, height } = page.viewportSize()!;
     for (const [name, part] of Object.entries(parts)) {
       const box = (await part.boundingBox())!;
       expect([box.x, box.y, width - box.x - box.width, height - box.y - box.height], name).to.satisfy(
-        (margins: number[]) => margins.every((margin) => margin >= 0),
+        (rooms: number[]) => rooms.every((room) => room >= 0),
       );
     }
   }
@@ -114,9 +111,9 @@ describeInBrowser('The screen of the live page', function () {
     });
   }
 
-  describe('for people who see, hear or move in other ways', () => {
-    it('can be used at twice the size: nothing is off the side of the screen, and every button can be reached', async () => {
-      await page.setViewportSize({ width: 640, height: 400 }); // the size of 1280 × 800 at a zoom of 200 %
+  describe('for those who see, hear or move in other ways', () => {
+    it('can be used at twice the size: nothing is beside the screen, and every button is there', async () => {
+      await page.setViewportSize({ width: 640, height: 400 }); // what 1280 × 800 has at 200 %
       await open();
       const [needed, given] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       expect(needed).to.be.at.most(given!);
@@ -138,12 +135,12 @@ describeInBrowser('The screen of the live page', function () {
           }
           return places.size;
         }, ms);
-      await page.emulateMedia(LITTLE_MOTION);
+      await page.emulateMedia({ reducedMotion: 'reduce' });
       await page.waitForTimeout(500);
       expect(await movesIn(3000)).to.be.at.most(4);
       await page.emulateMedia({ reducedMotion: 'no-preference' });
-      // The chart stops while the page gets no answer, for example when the networks of this host change.
-      await until('the chart to move again', async () => (await movesIn(1000)) > 10, 30_000);
+      // The chart does not move while the server is silent, for example when the networks of this host change.
+      await until('the chart to move on', async () => (await movesIn(1000)) > 10, 30_000);
     });
 
     it('is read in the order in which it is seen', async () => {
@@ -194,22 +191,15 @@ describeInBrowser('The screen of the live page', function () {
   describe('with many pages of it', () => {
     it('is there in an eighth tab, and in all before it', async () => {
       const others = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
-      for (const other of others) {
-        await other.emulateMedia(LITTLE_MOTION);
-        await open(other);
-      }
-      await page.emulateMedia(LITTLE_MOTION);
+      for (const other of others) await open(other);
       for (const other of [page, ...others]) {
         const first = await other.locator('#chart-sum').textContent();
-        await until(
-          'the page to show more calls',
-          async () => (await other.locator('#chart-sum').textContent()) !== first,
-        );
+        await until('the page to go on', async () => (await other.locator('#chart-sum').textContent()) !== first);
       }
       for (const other of others) await other.close();
     });
 
-    it('asks for nothing while no one looks at it, and shows every call when someone looks again', async () => {
+    it('asks for nothing while no one looks at it, and has all once someone does', async () => {
       const setHidden = (isHidden: boolean) =>
         page.evaluate((isHidden) => {
           Object.defineProperty(document, 'hidden', { get: () => isHidden, configurable: true });
@@ -225,16 +215,12 @@ describeInBrowser('The screen of the live page', function () {
       const numbers = async () => /(\d+) calls/.exec((await page.locator('#chart-sum').textContent())!)![1];
       const before = Number(await numbers());
       await setHidden(false);
-      await until(
-        'the calls that were made while the page was hidden',
-        async () => Number(await numbers()) >= before + 10,
-      );
+      await until('the calls of the meantime', async () => Number(await numbers()) >= before + 10);
     });
   });
 
   describe('at 200 calls a second', () => {
     it('moves smoothly: 95 of 100 frames within 25 ms, and few elements', async () => {
-      await page.emulateMedia({ reducedMotion: 'no-preference' });
       await page.getByLabel('Calls per second').fill('200');
       await page.getByLabel('Calls per second').press('Enter');
       const slow: number[] = [];
@@ -246,7 +232,7 @@ describeInBrowser('The screen of the live page', function () {
           return times.slice(1).map((time, index) => time - times[index]!);
         });
         slow.push(frames.toSorted((a, b) => a - b)[Math.floor(frames.length * 0.95)]!);
-        // A machine that is busy with something else may be slower for a while, but not every time.
+        // A machine that does something else may be slower for a while, but not each time.
       } while (slow.at(-1)! > MAX_FRAME_MS && slow.length < 6);
       expect(slow.at(-1), slow.join()).to.be.at.most(MAX_FRAME_MS);
       expect(await page.locator('*').count()).to.be.below(600);

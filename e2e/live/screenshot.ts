@@ -6,7 +6,7 @@ import { browserPath, NAMES, openBrowser } from '../stack/browser.ts';
 import { startLive } from './start-live.ts';
 
 const SIZE = { width: 1200, height: 800 };
-const SCALE = 0.75; // about the size at which a README shows it
+const SCALE = 0.75; // about as large as a README shows it
 const STEPS = ['Stop A', 'Start A', 'Pause A', 'Resume A', 'Replace A'];
 const STEP_MS = 3000;
 
@@ -18,7 +18,7 @@ async function act(page: Page) {
     await Promise.all([page.waitForResponse(/\/faults\//), button.click()]);
   }
   await page.getByRole('status', { name: 'A', exact: true }).getByText('replaced').waitFor();
-  await page.locator('h1').click(); // then no button has the focus
+  await page.locator('h1').click(); // so that no button has the focus
   await sleep(STEP_MS);
 }
 

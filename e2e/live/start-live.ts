@@ -1,4 +1,4 @@
-/** Starts and ends `npm run live` for tests. */
+/** Runs `npm run live` for a test. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { removeAtExit } from '../stack/process/at-exit.ts';
@@ -10,18 +10,18 @@ import type { CallView, News } from './protocol.ts';
 const START_MS = 120_000;
 
 export interface Live {
-  /** The link that it prints. */
+  /** The link that it shows. */
   link: string;
   port: number;
-  /** The address of a path on its server, with the token of the link. */
+  /** The address of what the page asks for, with the token of the link. */
   at(path: string): string;
-  /** Ends it as Ctrl-C does, and resolves to the exit code. */
+  /** Ends it as Ctrl-C does. Resolves to the exit code. */
   end(): Promise<number | null>;
-  /** Everything that it has printed so far. */
+  /** Everything that it has written. */
   output(): string;
 }
 
-/** Starts `npm run live` with these options, on a free port unless one is given. Resolves when it has printed its link. */
+/** `npm run live` with these options, on a port of its own unless one is given. Resolves once it says where to look. */
 export async function startLive(args: string[] = [], env: NodeJS.ProcessEnv = {}, at?: number): Promise<Live> {
   const port = at ?? (await freePort());
   const child = runLive([...args, '--port', String(port)], env);
@@ -64,7 +64,7 @@ export function runLive(args: string[], env: NodeJS.ProcessEnv = {}): ChildProce
 /** An environment in which no Docker Engine answers. */
 export const WITHOUT_DOCKER = { DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_CONTEXT: '' };
 
-/** Gets everything that a page is told when it is opened, and the beginning of the ids of all requests. */
+/** Asks for the first news of a page, and for the prefix of the request ids. */
 export async function newsOf({ at }: Live): Promise<News & { prefix: string }> {
   const news: News = await (await fetch(at('/news'))).json();
   const { id, n } = (await (await fetch(at(`/calls/${news.calls.at(-1)![0]}`))).json()) as CallView;

@@ -13,7 +13,7 @@ const question = (what: string, isOne = true): Question => ({
 const call = (n: number, outcome: string, ms: number) => ({ n, outcome, ms });
 const predicted = { outcome: 'dns', wait: 'at once' };
 
-/** Makes a stage on which each question has these calls. It records what it was asked to do. */
+/** A stage on which each question has these calls; it writes down what it was asked to do. */
 function stageOf(...plays: Played[]): Stage & { done: string[] } {
   const done: string[] = [];
   return {
@@ -84,7 +84,7 @@ describe('The tour', () => {
     expect(await refusalOf(tour.step('next'))).to.equal('First predict, then run it.');
   });
 
-  it('does one thing at a time, and continues after a question that could not be played', async () => {
+  it('does one thing at a time, and goes on after a question that could not be played', async () => {
     const stage = stageOf({ calls: [call(1, 'dns', 9)], delayMs: 0 });
     const play = stage.play;
     stage.play = () => Promise.reject(new Refused('Wait for the end of: docker compose stop service-a'));
@@ -104,7 +104,7 @@ describe('A prediction', () => {
     ['of the outcome and the wait', [call(1, 'dns', 9)], 0, true],
     ['of another outcome', [call(1, 'timeout', 9)], 0, false],
     ['of another wait', [call(1, 'dns', 900)], 0, false],
-    ['of a wait that was longer only because the machine was busy', [call(1, 'dns', 510)], 20, true],
+    ['of a wait that only a busy machine made longer', [call(1, 'dns', 510)], 20, true],
     ['of one of several that failed', [call(1, '200', 3), call(2, 'refused', 4), call(3, 'dns', 5)], 0, true],
     ['of a failure where all succeeded', [call(1, '200', 3)], 0, false],
   ] as const) {

@@ -37,7 +37,7 @@ function halfAnHour(): GrowingHistory {
         msg: n === SENT ? 'by hand' : 'hello',
         at,
         ms: 4,
-        outcome: OUTCOME_NAMES.at(n % 50)?.replace('200', outcome) ?? outcome, // and sometimes any other
+        outcome: OUTCOME_NAMES.at(n % 50)?.replace('200', outcome) ?? outcome, // and now and then any other
         status: 503,
         body: 'an answer',
       } as Call & { event: 'call' });
@@ -89,7 +89,7 @@ describe('The transcript of half an hour with forty breaks', () => {
   const verdicts = Array.from({ length: 24 }, (_, index) => ({ ...verdict, isRight: index < 4, sentence }));
   const markdown = written(halfAnHour(), verdicts);
 
-  it('fits on three pages', () => {
+  it('is what fits on three pages', () => {
     const heights = markdown.split('\n').map((line) => {
       if (line === '' || line.startsWith('```')) return 0.5; // the space between two paragraphs
       return Math.ceil(line.replace(/ {2,}|-{4,}/g, ' ').length / LETTERS_A_LINE);
@@ -98,7 +98,7 @@ describe('The transcript of half an hour with forty breaks', () => {
     expect(lines).to.be.at.most(3 * LINES_A_PAGE);
   });
 
-  it('says what was done last, and how much was done before', () => {
+  it('says what was done last, and how much before', () => {
     expect(markdown).to.include('80 commands').and.include('The last 8 of 80 commands:');
     expect(markdown).to.include('| 09:29:35.000 | docker compose up --force-recreate');
   });
@@ -126,7 +126,7 @@ describe('The transcript of half an hour with forty breaks', () => {
     }
   });
 
-  it('names the file that holds the whole history', () => {
+  it('names the file with the whole history', () => {
     expect(markdown).to.include('the file `history.jsonl`');
     const events = halfAnHour().events();
     expect(events.filter(({ event }) => event === 'call')).to.have.length(18_000);
@@ -134,7 +134,7 @@ describe('The transcript of half an hour with forty breaks', () => {
     for (const [index, { at }] of events.slice(1).entries()) expect(at).to.be.at.least(events[index]!.at);
   });
 
-  it('is Markdown as Prettier writes it, whatever it quotes, and nothing that it quotes works as markup', async () => {
+  it('is Markdown as Prettier writes it, whatever is in it, without any markup of others', async () => {
     expect(await format(markdown, { parser: 'markdown', embeddedLanguageFormatting: 'off' })).to.equal(markdown);
     const text = markdown.replace(/```[^]*?```/g, '');
     expect(text).to.not.match(/(?<!\\)<b>|(?<!\\)!\[|^# heading|\u202e/m);
