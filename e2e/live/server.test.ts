@@ -278,7 +278,7 @@ describe('The server of the live page', function () {
       '--a',
       String.raw`printf '\033[2Jowned\342\200\256'; exit 3`,
       '--b',
-      'true',
+      'sleep 60', // it must not end first, or its end would be the reason
       ...urls,
     ]);
     expect(said)
