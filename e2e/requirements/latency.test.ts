@@ -12,6 +12,8 @@ const FORMATS: Record<string, (ms: number) => string> = {
   microseconds: (ms) => `dur=${Math.round(ms * 1000)}us`,
   'nanoseconds by the name of the field': (ms) => `elapsed_ns=${Math.round(ms * 1e6)}`,
   "Go's durations": (ms) => (ms < 1000 ? `${ms.toFixed(6)}ms` : `${(ms / 1000).toFixed(9)}s`),
+  "Go's durations with minutes": (ms) => `0m${(ms / 1000).toFixed(6)}s`,
+  "Java's durations with minutes": (ms) => `PT0M${(ms / 1000).toFixed(6)}S`,
   "Python's timedelta": (ms) => `0:00:0${(ms / 1000).toFixed(6)}`,
   'scientific notation': (ms) => (ms / 1000).toExponential(3),
   'a column without a name': (ms) => `,${(ms / 1000).toFixed(6)},`,

@@ -38,6 +38,7 @@ const LINES: Record<string, string> = {
     'service endpoint status latency',
   '{"service": "a", "path": "/health", "status_code": 200, "duration": "1.234µs"}': 'service endpoint status latency',
   'service=A endpoint=/health status=200 took=0:00:00.000123': 'service endpoint status latency',
+  'service=A endpoint=/health status=200 took=0:00:00': 'service endpoint status latency',
   'service=A GET /health returned in 5ms from port 200': 'service endpoint latency',
   // Flask and Werkzeug, plain and coloured (the colours are taken off before), http.server
   '127.0.0.1 - - [10/Jan/2026 12:00:00] "GET /health HTTP/1.1" 200 -': 'endpoint status',
@@ -196,6 +197,7 @@ describe('A failure in the log', () => {
     'INFO service=B endpoint=/call-echo status=503 latency=4',
     'INFO service=B endpoint=/call-echo status=503 Service Unavailable latency=4',
     'INFO service=B endpoint=/call-echo status=unavailable latency=4 msg=xzbcd',
+    String.raw`INFO service=B\nendpoint=/call-echo status=503 latency=4`,
   ];
   for (const line of NONE) {
     it(`is not told by: ${line}`, () => expect(tellsFailure(failed(line), good)).to.equal(false));
@@ -267,6 +269,7 @@ describe('A log line', () => {
     const inApp = '[2026-01-10 12:00:00,123] INFO in app:';
     expect(named(`${inApp} /echo 200 1.3ms`, 'a', `${inApp} /call-echo 200 1.3ms`)).to.equal(false);
     expect(named('GET /call-echo from service-a 200', 'b', 'GET /echo 200')).to.equal(false);
+    expect(named('GET /health 200 by servicea 1ms', 'a', 'GET /health 200 by serviceb 1ms')).to.equal(true);
   });
 
   it('is read in less than a second, however hard it is to read', () => {

@@ -35,7 +35,7 @@ const UNITS: [RegExp, number][] = [
 ];
 const UNIT = String.raw`(?:ns|nanos\w*|us|µs|μs|micros\w*|ms|msecs?|millis\w*|s|secs?|seconds?)\b`;
 const FIGURE = new RegExp(
-  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?<iso>[\d.]+)S\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
+  String.raw`(?<![\w.])(?:(?<h>\d+):(?<m>\d\d):(?<s>\d\d(?:\.\d+)?)|PT(?:(?<pm>\d+)M)?(?<ps>[\d.]+)S\b|(?<min>\d+)m(?<mins>\d+(?:\.\d+)?)s\b|(?<value>\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?:\s?(?<unit>${UNIT}))?(?![\d:]))`,
   'gi',
 );
 export const WITH_UNIT = new RegExp(String.raw`\d+(?:\.\d+)?\s?${UNIT}`, 'gi');
@@ -83,10 +83,15 @@ function figuresIn(written: string, msg?: string): Figure[] {
   const line = constant(written, msg);
   const found = line.matchAll(FIGURE).take(MAX_PLACES);
   return [...found].map(({ 0: text, index, groups }) => {
-    const { h, m, s, iso, value, unit = '' } = groups!;
+    const { h, m, s, pm = 0, ps, min, mins, value, unit = '' } = groups!;
     const before = placeOf(line, index);
-    const seconds = s ? (Number(h) * 60 + Number(m)) * 60 + Number(s) : iso && Number(iso);
-    if (seconds) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
+    const clock = s
+      ? (Number(h) * 60 + Number(m)) * 60 + Number(s)
+      : mins
+        ? Number(min) * 60 + Number(mins)
+        : undefined;
+    const seconds = clock ?? (ps ? Number(pm) * 60 + Number(ps) : undefined);
+    if (seconds !== undefined) return { before, unit: 's', isAlone: false, ms: [seconds * 1000] };
     const around = line.slice(Math.max(0, index - 1), index + text.length + 1);
     const isAlone = /^[\s,|]?\d+\.\d+[\s,|]?$/.test(around);
     const factors = UNITS.filter(([name]) => !unit || name.test(unit)).map(([, factor]) => factor);
@@ -107,7 +112,7 @@ export function latencyPlaces(calls: Logged[]): string[] {
   const tells = ({ call, places }: ReturnType<typeof placesOf>, { before, unit }: Figure, index: number) =>
     places.get(before)?.every((other) => {
       // Go's durations have another unit from line to line; where no line has a unit, it is the same in all.
-      const told = unit || other.unit ? other.ms : [other.ms[index]!];
+      const told = unit && other.unit ? other.ms : unit === other.unit ? [other.ms[index]!] : [];
       return told.some((ms) => fits(ms, call));
     });
   const moving = [...slowest.places].filter(([, [figure]]) =>
@@ -133,6 +138,7 @@ function placesOf(call: Logged) {
 export function wordsIn(line: string, msg = ''): Set<string> {
   const told = without(line, msg)
     .replace(HEX, ' ')
+    .replace(/\\[nrt]/g, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2');
   const words = told.toLowerCase().match(/[\p{L}][\p{L}\d]*/gu) ?? [];
   return new Set(words.filter((word) => !/\d.*\d/.test(word)));

@@ -62,7 +62,7 @@ export function tellsService(role: 'a' | 'b', own: string[], others: string[], o
   const ofOther = role === 'a' ? 'b' : 'a';
   const words = ownWords(own, others)
     .filter((word) => word !== ofOther)
-    .map((word) => ({ isSure: word === role, where: wherever(word) }));
+    .map((word) => ({ isSure: word === role || /(?:^|service|svc|app)[ab]$/.test(word), where: wherever(word) }));
   return (line: string): boolean => {
     if (pairsIn(line).intersection(names).size > 0) return true;
     const plain = line
