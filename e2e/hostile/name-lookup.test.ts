@@ -48,7 +48,7 @@ describeWithDocker('The lookup of the name of A', function () {
 
   async function given(...files: Parameters<typeof write>) {
     await write(...files);
-    await sleep(IDLE_MS + 200); // B has then closed its connections
+    await sleep(IDLE_MS + 500); // B has then closed its connections
   }
 
   const expectAnswer = async () =>

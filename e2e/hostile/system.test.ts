@@ -83,7 +83,7 @@ describeWithDocker('When 10,000 callers send 15 kB of a head each, and never its
     const call = callOf(stack.b);
     const pid = String(stack.b.pid);
     const { files } = await resourcesOf(pid);
-    execFileSync('prlimit', ['--pid', pid, `--nofile=${files + 3}`]);
+    execFileSync('prlimit', ['--pid', pid, `--nofile=${files + 4}`]);
     const callers: Socket[] = [];
     // Silent callers take what is left, one by one, until there is a file for the next caller and none for a call to A.
     const failure = await until('a call for which there is no file', async () => {
