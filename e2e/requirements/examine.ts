@@ -5,13 +5,17 @@ import type { Entry } from './record.ts';
 import { situations } from './situations.ts';
 
 /**
- * Acts on a pair that was started, through all situations, and keeps in its record what was seen; nothing is judged. It
+ * Acts on a pair that was started, through all situations or `some`, and keeps in its record what was seen; nothing is judged. It
  * never rejects because of what the services do. Its caller takes the stack down.
  */
-export async function examine(pair: Pair, onProgress: (done: number, of: number, what: string) => void) {
-  const of = situations.flatMap(({ checks }) => checks).length;
+export async function examine(
+  pair: Pair,
+  onProgress: (done: number, of: number, what: string) => void,
+  some: Situation[] = situations,
+) {
+  const of = some.flatMap(({ checks }) => checks).length;
   let done = 0;
-  for (const situation of situations) {
+  for (const situation of some) {
     const progress = (what: string) => onProgress(done, of, `${situation.name}: ${what}`);
     progress('preparing');
     const canEnter = situation.needs.every((name) => !pair.problems[name]);
