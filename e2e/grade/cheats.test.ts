@@ -74,7 +74,7 @@ describe('The grade of a pair that cheats, or that is hostile or broken', functi
     `while true; do ${NODE.replace('exec ', '')} b "an end after each failure"; done`,
     (results) =>
       expect(failedInLab(results)).to.include.members([
-        'B answers 200 again once A is resumed',
+        'B answers 200 again once A goes on',
         "B's /health is still 200 while A is stopped",
         'B answers 200 again once A is started, without a restart of B',
       ]),

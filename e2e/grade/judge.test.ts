@@ -321,7 +321,7 @@ describe('A record of a pair with one fault fails exactly the checks about', () 
           const { answer } = entryOf(record, 'A answers /echo with the message').seen as Exchange;
           answer!.body = '{"echo":"hello"}';
           for (const name of [
-            'B answers 200 again once A is resumed',
+            'B answers 200 again once A goes on',
             'B answers 200 again once A is started, without a restart of B',
           ])
             (entryOf(record, name).seen as { isInTime: boolean }).isInTime = false; // B never passed on a message
@@ -333,7 +333,7 @@ describe('A record of a pair with one fault fails exactly the checks about', () 
       [
         'A answers /echo with the message',
         "B answers /call-echo with A's answer in it",
-        'B answers 200 again once A is resumed',
+        'B answers 200 again once A goes on',
         'B answers 200 again once A is started, without a restart of B',
       ],
     ],

@@ -108,7 +108,7 @@ export const timesOut = lab({
     expectFailures(record, 'hang', 'while A is frozen', record.limits.answerMs, statuses),
 });
 
-export const recoversFromHang = recovers('B answers 200 again once A is resumed', 'A no longer frozen', (pair) =>
+export const recoversFromHang = recovers('B answers 200 again once A goes on', 'A no longer frozen', (pair) =>
   pair.resume(),
 );
 

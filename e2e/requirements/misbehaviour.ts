@@ -158,7 +158,7 @@ function notPassedOn(
       return { calls };
     },
     judge(record, { calls, waits }) {
-      if (waits) throw new Unjudged(waits);
+      if (waits) throw new Unjudged(waitsOf(record) ?? waits);
       for (const call of calls) expectFailure(call, `and A ${call.what}`, record.limits.answerMs, FAILED, fix);
     },
   });
