@@ -314,7 +314,8 @@ describe('The server of the live page', function () {
       'service-a/src/main.ts',
       'service-b/src/main.ts',
     ]);
-    await sleep(1000);
+    const answered = () => callsOf(readHistory(file)).filter(({ outcome }) => outcome === '200');
+    await until('a new call in the file', () => answered().length > 3 && Date.now() - answered().at(-1)!.at < 250);
     const end = Date.now();
     child.kill('SIGKILL');
     const isGone = async () => !(await processes()).some(([pid]) => services.some(([own]) => own === pid));

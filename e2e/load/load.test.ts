@@ -8,13 +8,11 @@ import type { ContainerService } from '../stack/docker/container-service.ts';
 import { callSteadily, type Call } from '../experiment/calls.ts';
 import { get } from '../stack/http.ts';
 import { ROOT } from '../stack/paths.ts';
-import { startProcesses } from '../pairs/commands.ts';
 import type { Resources } from '../stack/process/resources.ts';
 import { jsonLogs } from '../stack/service.ts';
 import { describeWithDocker } from '../stack/docker/describe-with-docker.ts';
 
 const DEADLINE_MS = 1000;
-const IDLE_MS = 1000; // what B keeps an unused connection to A for
 
 describeWithDocker('Two services in two containers, under load', function () {
   this.timeout(180_000);
@@ -191,25 +189,6 @@ describeWithDocker('Two services in two containers, under load', function () {
         expect(began(line), JSON.stringify(line)).to.be.within(stopping - underWayMs, listening + 500);
       }
     });
-  });
-});
-
-describe('Connections that B keeps alive', function () {
-  this.timeout(180_000);
-
-  it('cost none of 20,000 calls with pauses around the idle limit', async () => {
-    await using stack = await startProcesses({ LOG_LEVEL: 'error' });
-    let calls = 0;
-    const caller = async () => {
-      for (let call = 0; call < 50; call++) {
-        await sleep(IDLE_MS - 30 + Math.random() * 60);
-        const { status, body } = await askRaw(`${stack.b.url}/call-echo?msg=hello`);
-        expect(status, body).to.equal(200);
-        calls++;
-      }
-    };
-    await Promise.all(Array.from({ length: 400 }, caller));
-    expect(calls).to.equal(20_000);
   });
 });
 
